@@ -1,0 +1,262 @@
+"""One way to the network for every adapter: timeouts, limits, repetition, errors, no leaks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from http.client import HTTPException
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+import requests
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
+
+from ..errors import (
+    ConfigurationError,
+    SandboxRefused,
+    VendorBusy,
+    VendorError,
+    VendorProtocolError,
+    VendorUnavailable,
+)
+from ..types import Transport
+from .deadline import PunctualAdapter
+from .http_errors import advice, explained, seconds, words
+from .redaction import Redactor
+
+#: More than any documented answer by far; what is longer is not read.
+MAX_BODY = 2 * 1024 * 1024
+#: A vendor that asks for more patience than this is told to the caller instead of waited for.
+MAX_RETRY_AFTER = 10.0
+#: Every answer of a sandbox carries this header.
+SANDBOX_HEADER = "X-IDVerify-Sandbox"
+
+#: Methods that start nothing and may be repeated.
+_HARMLESS = ("GET", "DELETE")
+_log = logging.getLogger(__name__)
+
+
+class _Authorization(AuthBase):
+    """Sets exactly the given header; being there, it keeps requests from looking into .netrc."""
+
+    def __init__(self, value: str | None) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._value is not None:
+            request.headers["Authorization"] = self._value
+        return request
+
+
+@dataclass(frozen=True, repr=False)
+class Answer:
+    """A 2xx answer, read to its end."""
+
+    status: int
+    body: bytes
+    date: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status}, {len(self.body)} bytes>"
+
+    def object(self) -> dict[str, Any]:
+        """Return the JSON object in the body.
+
+        :raises VendorProtocolError: it holds something else (a page, or text cut short).
+        """
+        try:
+            # NaN and Infinity are no JSON; RecursionError is what Python makes of a depth bomb.
+            found = json.loads(self.body, parse_constant=lambda _: None)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise VendorProtocolError(
+                "The vendor answered with something that is not a JSON object; check that the "
+                "endpoint is the vendor's API and not a web page or proxy in front of it.",
+                status=self.status,
+            )
+        return found
+
+
+class _Request(NamedTuple):
+    method: str
+    url: str
+    authorization: str | None
+    headers: dict[str, str]
+    body: bytes | None
+
+
+class HttpClient:
+    """Sends one adapter's requests. Shared between threads; keeps connections of reading open.
+
+    Headers are those of the reference, 2A.1. Redirects are errors and TLS is always verified.
+    Proxies and CA bundles of the environment are honoured, ``.netrc`` and cookies never are.
+    Only calls that start nothing are repeated: GET and DELETE, on 429, 5xx and broken
+    connections.
+
+    :param secrets: what must never show up in an error's detail.
+    :ivar sleep: how to wait before a repetition; tests put a recorder here.
+    """
+
+    def __init__(self, transport: Transport, *, secrets: Iterable[str] = ()) -> None:
+        agent = transport.user_agent
+        if not agent or not agent.isascii() or not agent.isprintable():
+            raise ConfigurationError(
+                "IDVERIFY_USER_AGENT: expected printable ASCII, like 'ExampleCo ExampleApp/1.0'."
+            )
+        self.transport = transport
+        self.redactor = Redactor(secrets)
+        self.sleep = time.sleep
+        self._budget = transport.connect_timeout + 2 * transport.read_timeout
+        self._kept = _session(agent, self._budget)
+
+    def __repr__(self) -> str:
+        return "<HttpClient>"
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._kept.close()
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        authorization: str | None = None,
+        payload: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
+        repeat: bool = True,
+    ) -> Answer:
+        """Send one request and return its 2xx answer; raise the fitting ``VendorError`` otherwise.
+
+        :param payload: sent as JSON, with a ``Content-Length`` (reference, 2A.1).
+        :param form: sent url-encoded instead.
+        :param repeat: ``False`` asks once even where repetition is harmless.
+        """
+        request = _Request(method, url, authorization, *_encoded(payload, form))
+        attempts = self.transport.retries if repeat and method in _HARMLESS else 0
+        deadline = time.monotonic() + self._budget
+        attempt = 0
+        while True:
+            result = self._exchange(request, deadline)
+            if isinstance(result, Answer):
+                return result
+            pause = self._pause(attempt, result.retry_after)
+            passing = isinstance(result, (VendorBusy, VendorUnavailable))
+            if not passing or attempt >= attempts or pause is None:
+                raise result
+            if time.monotonic() + pause > deadline:
+                raise result
+            _log.debug("%s is tried again in %.1f s: %s", method, pause, result)
+            self.sleep(pause)
+            attempt += 1
+
+    def _pause(self, attempt: int, retry_after: float | None) -> float | None:
+        """Return the seconds to wait, or ``None`` when the vendor asks for too many."""
+        # Jitter, so that workers which failed together do not come back together.
+        pause = self.transport.backoff * 2.0**attempt * random.uniform(0.5, 1.5)  # noqa: S311
+        if retry_after is None:
+            return pause
+        return None if retry_after > MAX_RETRY_AFTER else max(pause, retry_after)
+
+    def _exchange(self, request: _Request, deadline: float) -> Answer | VendorError:
+        """Ask once. Errors are returned, so that none keeps another (with its URL) as context."""
+        limits = (self.transport.connect_timeout, self.transport.read_timeout)
+        # Plain http reaches this machine only; a proxy would see the credentials.
+        plain = request.url.startswith("http:")
+        proxies: Any = dict.fromkeys(("http", "https", "all")) if plain else None
+        # What is sent only once gets a connection of its own: a kept one may just be closing at
+        # the vendor's end, and nobody could tell whether the request had arrived.
+        kept = request.method in _HARMLESS
+        session = self._kept if kept else _session(self.transport.user_agent, self._budget)
+        try:
+            with (
+                nullcontext() if kept else session,
+                session.request(
+                    request.method,
+                    request.url,
+                    data=request.body,
+                    headers=request.headers,
+                    auth=_Authorization(request.authorization),
+                    timeout=limits,
+                    proxies=proxies,
+                    allow_redirects=False,
+                    stream=True,
+                ) as response,
+            ):
+                if SANDBOX_HEADER in response.headers and not self.transport.allow_sandbox:
+                    return SandboxRefused(
+                        "The endpoint is a sandbox, whose decisions mean nothing; enter the "
+                        "vendor's own endpoint, or run the app with TESTING or DEBUG.",
+                        status=response.status_code,
+                    )
+                return self._judge(response, _read(response, deadline))
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            failure = explained(error, urlsplit(request.url).hostname or "the endpoint")
+        return failure[0](failure[1])
+
+    def _judge(self, response: requests.Response, body: bytes | None) -> Answer | VendorError:
+        status = response.status_code
+        if body is None:
+            return VendorProtocolError(
+                f"The vendor's answer is longer than {MAX_BODY} bytes; check the endpoint.",
+                status=status,
+            )
+        if 200 <= status < 300:
+            return Answer(status, body, response.headers.get("Date"))
+        kind, hint = advice(status)
+        return kind(
+            f"The vendor answered HTTP {status}: {hint}",
+            status=status,
+            detail=self.redactor.detail(words(body)),
+            retry_after=seconds(response.headers.get("Retry-After")),
+        )
+
+
+def _session(agent: str, seconds: float) -> requests.Session:
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    pool = PunctualAdapter(seconds, pool_connections=8, pool_maxsize=16)
+    session.mount("https://", pool)
+    session.mount("http://", pool)
+    session.headers.update(
+        # Compressed answers would only help whoever wants to fill our memory.
+        {"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": "identity"}
+    )
+    return session
+
+
+def _encoded(
+    payload: Mapping[str, Any] | None, form: Mapping[str, str] | None
+) -> tuple[dict[str, str], bytes | None]:
+    if payload is not None:
+        return {"Content-Type": "application/json"}, json.dumps(payload).encode("ascii")
+    if form is not None:
+        return {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(form).encode(
+            "ascii"
+        )
+    return {}, None
+
+
+def _read(response: requests.Response, deadline: float) -> bytes | None:
+    """Return the body, or ``None`` when it is too long; give up on one that drips in."""
+    # read1 returns what has arrived; read would sit in the socket until its whole share is there.
+    raw = response.raw
+    read = getattr(raw, "read1", raw.read)  # urllib3 1 has no read1: a drip takes longer there
+    parts: list[bytes] = []
+    size = 0
+    while chunk := read(65536, decode_content=True):
+        size += len(chunk)
+        if size > MAX_BODY:
+            return None
+        if time.monotonic() > deadline:
+            raise requests.Timeout("deadline")
+        parts.append(chunk)
+    return b"".join(parts)

@@ -1,0 +1,243 @@
+"""The provider type ``Jumio Platform``: accounts and workflow executions (reference, 2B)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import VendorError, VendorProtocolError, VendorRecordMissing, VendorRefused
+from ...types import (
+    Account,
+    Callback,
+    CheckStep,
+    FetchRequest,
+    Option,
+    Outcome,
+    Started,
+    StartRequest,
+    Transport,
+)
+from ..http import Answer
+from .callbacks import parse_platform
+from .checks import health, probe, since
+from .common import (
+    LOCALES,
+    TOKEN_LIFETIME,
+    JumioAdapter,
+    locale_option,
+    path_id,
+    report_label_option,
+)
+from .findings import ALL_CHECKS
+from .hosts import Hosts
+from .platform_entries import word
+from .platform_mapping import EXPIRED, ended, outcome_of, progress
+from .platform_request import consent_block, start_body
+from .token import TokenCache, TokenSource
+from .values import identifier, mapping, same
+
+_LOCALES = [code for code in LOCALES if code != "sw"]
+
+
+class JumioPlatform(JumioAdapter):
+    """Speaks the Jumio Platform (KYX): OAuth2, an account per person, executions of workflows.
+
+    :param token_cache: shares tokens between processes; without one, each process has its own.
+    """
+
+    type = "Jumio Platform"
+    summary = "Jumio Platform (KYX): OAuth2 client, workflow key, needs the user's consent."
+    endpoint_example = "https://amer-1.jumio.ai"
+    vendor_hosts = (
+        "amer-1.jumio.ai",
+        "emea-1.jumio.ai",
+        "apac-1.jumio.ai",
+        "*.amer-1.jumio.ai",
+        "*.emea-1.jumio.ai",
+        "*.apac-1.jumio.ai",
+    )
+    needs_consent = True
+    keeps_accounts = True
+    options = (
+        Option(
+            name="workflow_key",
+            label="Workflow key",
+            kind="text",
+            default="10011",
+            required=True,
+            pattern=r"[A-Za-z0-9_-]{1,64}",
+            help="as the Jumio portal names it, e.g. 10011 (ID and identity).",
+        ),
+        locale_option(_LOCALES),
+        TOKEN_LIFETIME,
+        Option(
+            name="preset",
+            label="Country and document type",
+            kind="choice",
+            default="claim",
+            choices=(
+                ("claim", "Suggested to the user"),
+                ("claim_fixed", "Fixed as the user stated"),
+                ("none", "The page asks"),
+            ),
+        ),
+        report_label_option(255),
+    )
+    url_limits = {"callback_url": 255, "success_url": 255, "error_url": 255}  # noqa: RUF012
+    locales = _LOCALES
+
+    def __init__(
+        self, account: Account, transport: Transport, token_cache: TokenCache | None = None
+    ) -> None:
+        super().__init__(account, transport)
+        self.hosts = Hosts.of(self.endpoint)
+        # The secret is part of the name: a changed secret must not live on an old token.
+        name = "\n".join((self.hosts.auth, account.client_id, account.client_secret))
+        self.tokens = TokenSource(self._ask_token, name, token_cache)
+
+    @classmethod
+    def default_checks(cls, options: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG003
+        """Return the six of ID and face: workflow keys are the tenant's, they tell us nothing."""
+        return ALL_CHECKS
+
+    def start(self, request: StartRequest) -> Started:
+        """Start an execution, on the account of a returning user if there is one (2B.3, 2B.4)."""
+        consent = consent_block(request.consent)
+        self.check_request(request)
+        payload = start_body(
+            request,
+            consent,
+            self.settings,
+            preset=self.preset(request),
+            locale=self.locale(request.locale),
+        )
+        url = f"{self.hosts.account}/api/v1/accounts"
+        answer = self._again(url, request.account_id, payload) if request.account_id else None
+        if answer is None:
+            answer = self._call("POST", url, payload).object()
+        account_id = identifier(mapping(answer.get("account")).get("id"))
+        if account_id is None:
+            raise VendorProtocolError("The vendor's answer to the start holds no account id.")
+        return self.started(
+            answer,
+            vendor_reference=mapping(answer.get("workflowExecution")).get("id"),
+            redirect_url=mapping(answer.get("web")).get("href"),
+            account_id=account_id,
+            facts={"workflow_key": payload["workflowDefinition"]["key"]},
+        )
+
+    def fetch(self, request: FetchRequest) -> Outcome:
+        """Ask for the status, and for the details once it has ended (2B.5, 2B.6, 2B.11)."""
+        account = path_id(request.account_id, "account id")
+        execution = path_id(request.vendor_reference, "vendor reference")
+        url = self._execution(account, execution)
+        repeat = request.patient
+        answered = self._call("GET", f"{url}/status", repeat=repeat).object()
+        found = mapping(answered.get("workflowExecution"))
+        status = word(found.get("status"))
+        if not status or (found.get("id") and not same(found["id"], execution)):
+            raise VendorProtocolError("The vendor's status answer is not about what was asked.")
+        if not ended(status):
+            return Outcome(progress(status), account_id=account)
+
+        def details() -> Mapping[str, Any]:
+            answer = self._call("GET", url, repeat=repeat).object()
+            other_account = mapping(answer.get("account")).get("id")
+            if not same(mapping(answer.get("workflow")).get("id"), execution) or (
+                other_account and not same(other_account, account)
+            ):
+                raise VendorProtocolError("The vendor answered about another execution than asked.")
+            return answer
+
+        if status in EXPIRED:
+            try:
+                answer = details()
+            except VendorRecordMissing:
+                answer = {}  # the result stands without details (reference, section 8, point 8)
+        else:
+            answer = self.when_settled(details, patient=repeat)
+            if answer.get("wipedOutAt") and not mapping(answer.get("capabilities")):
+                raise VendorRecordMissing("The vendor has wiped this result; nothing can be read.")
+        return outcome_of(answer, status=status, required_checks=request.required_checks)
+
+    @classmethod
+    def parse_callback(cls, body: bytes, content_type: str) -> Callback:  # noqa: ARG003
+        """Read a JSON notification; its content type adds nothing (reference, 3.5)."""
+        return parse_platform(body)
+
+    def check(self) -> list[CheckStep]:
+        """Try the token, a retrieval that cannot find anything, and the vendor's health."""
+        begun = time.monotonic()
+        try:
+            self.tokens.renew()  # the step shows what the vendor says today
+        except VendorError as error:
+            steps = [CheckStep("token", False, str(error), since(begun), error.detail)]
+        else:
+            message = "The vendor issued a token for these credentials."
+            steps = [CheckStep("token", True, message, since(begun))]
+            url = self._execution(str(uuid.uuid4()), str(uuid.uuid4()))
+            steps.append(probe("retrieval", lambda: self._call("GET", url, repeat=False)))
+
+        def report() -> Answer:
+            return self.http.call("GET", self.hosts.status, repeat=False)  # no credentials
+
+        return [*steps, health(report)]
+
+    def erase(self, vendor_reference: str, account_id: str | None = None) -> None:
+        """Delete one execution at the vendor, irreversibly (reference, 2B.2)."""
+        url = self._execution(
+            path_id(account_id, "account id"), path_id(vendor_reference, "vendor reference")
+        )
+        try:
+            self._call("DELETE", url)
+        except VendorRecordMissing:
+            return
+
+    def _again(
+        self, url: str, account_id: str, payload: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Start on an existing account, or return ``None`` when the vendor has deleted it."""
+        known = path_id(account_id, "account id")
+        try:
+            return self._call("PUT", f"{url}/{known}", payload).object()
+        except VendorRecordMissing:
+            return None  # nothing was started, so that a new account may be
+
+    def _execution(self, account_id: str, execution_id: str) -> str:
+        base = f"{self.hosts.retrieval}/api/v1/accounts/{account_id}"
+        return f"{base}/workflow-executions/{execution_id}"
+
+    def _call(
+        self,
+        method: str,
+        url: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        repeat: bool = True,
+    ) -> Answer:
+        """Send one request; after a 401, once more with a new token (reference, 2B.1)."""
+        token = self.tokens.get()
+        try:
+            return self._send(method, url, token, payload, repeat)
+        except VendorRefused as error:
+            if error.status != 401:
+                raise
+        # A 401 has started nothing, whatever the method.
+        self.tokens.drop(token)
+        return self._send(method, url, self.tokens.get(), payload, repeat)
+
+    def _send(
+        self, method: str, url: str, token: str, payload: Mapping[str, Any] | None, repeat: bool
+    ) -> Answer:
+        bearer = f"Bearer {token}"
+        return self.http.call(method, url, authorization=bearer, payload=payload, repeat=repeat)
+
+    def _ask_token(self) -> Answer:
+        return self.http.call(
+            "POST",
+            f"{self.hosts.auth}/oauth2/token",
+            authorization=self.basic,
+            form={"grant_type": "client_credentials"},
+        )

@@ -1,0 +1,277 @@
+"""*Check connection*: does the vendor accept us, and would its callbacks reach us?
+
+No billable call is made and no user is touched. Every step says what to do when it fails.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from . import runtime
+from .adapters.base import Adapter
+from .adapters.endpoints import check_endpoint, host_is_address
+from .errors import (
+    ConfigurationError,
+    DecryptionFailed,
+    InvalidProvider,
+    KeyUnavailable,
+    ProviderUnusable,
+    VendorError,
+)
+from .models import Provider
+from .service.sessions import require_clean
+from .service.urls import callback_url
+from .types import CheckStep
+
+#: What our callback view answers without storing anything, and what it says then.
+PROBE_TYPE = "application/x-idverify-probe"
+PROBE_ANSWER = b"idverify-callback-ok"
+#: Seconds for the connection, and between two bytes. Our own server is asked: it is fast or stuck.
+_TIMEOUTS = (3.0, 4.0)
+_LONGEST = 6.0
+_MAX_BODY = 16384
+#: As long as the key that stands behind the bare URL in a verification's callback URL.
+_SAMPLE_KEY = "k" * 43
+_LOCAL_NAMES = ("localhost", "local", "internal", "test", "invalid", "lan", "home")
+_LOGIN_PATH = re.compile(r"log[-_]?in|sign[-_]?in|sso|saml|oauth|auth|account|session", re.I)
+_CSRF = re.compile(rb"csrf|cross-site request", re.I)
+_LOGIN_FORM = re.compile(rb"type\s*=\s*[\"']?password", re.I)
+
+
+def check(provider: Provider) -> list[CheckStep]:
+    """Try everything that can be tried without a verification; ``db.session`` ends up clean."""
+    session = require_clean()
+    app = runtime.current()
+    try:
+        adapter = app.vendors.adapter(provider)
+        bare, whole = callback_url(provider), callback_url(provider, _SAMPLE_KEY)
+    except (ProviderUnusable, ConfigurationError, KeyUnavailable, DecryptionFailed) as error:
+        session.rollback()
+        return [CheckStep("provider", False, str(error))]
+    # No network while a transaction is open.
+    session.rollback()
+    steps = _vendor_steps(adapter)
+    steps.append(callback_fitness(whole, adapter.callback_url_limit, sandbox=_is_sandbox(adapter)))
+    steps.append(probe(bare, app.vendors.transport.user_agent))
+    return steps
+
+
+def _vendor_steps(adapter: Adapter) -> list[CheckStep]:
+    begun = time.monotonic()
+    try:
+        return list(adapter.check())
+    except VendorError as error:
+        return [CheckStep("vendor", False, str(error), _since(begun), error.detail)]
+
+
+def _is_sandbox(adapter: Adapter) -> bool:
+    """Whether the endpoint is one that only the leniency for sandboxes admits."""
+    try:
+        check_endpoint(
+            adapter.endpoint,
+            vendor_hosts=adapter.vendor_hosts,
+            allowed=adapter.transport.allowed_endpoints,
+            allow_sandbox=False,
+        )
+    except InvalidProvider:
+        return True
+    return False
+
+
+def callback_fitness(url: str, limit: int, *, sandbox: bool) -> CheckStep:
+    """Say whether the vendor would take *url* as a callback URL (reference, 2A.3).
+
+    :param sandbox: the provider is a sandbox, which takes local addresses too.
+    """
+    problems = list(_unfit(url, limit))
+    if not problems:
+        return CheckStep("callback URL", True, "Has the form that the vendor demands.")
+    told = f"the callback URL {' and '.join(problems)}."
+    if sandbox:
+        return CheckStep("callback URL", True, f"Fine for a sandbox only: {told}")
+    return CheckStep(
+        "callback URL",
+        False,
+        f"T{told[1:]} The vendor takes only https and a public host name, without port, query or "
+        f"fragment, up to {limit} characters: set IDVERIFY_EXTERNAL_URL to such an address.",
+    )
+
+
+def _unfit(url: str, limit: int) -> Iterator[str]:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "https":
+        yield "does not begin with https://"
+    if parts.port is not None:
+        yield "names a port"
+    if host_is_address(host):
+        yield "has an IP address instead of a host name"
+    elif "." not in host or host.rpartition(".")[2] in _LOCAL_NAMES:
+        yield "has a host name that only works on your own network"
+    if "?" in url or "#" in url:
+        yield "holds a query or a fragment"
+    if not url.isascii():
+        yield "holds letters that need Punycode or percent-encoding"
+    if len(url) > limit:
+        yield f"has {len(url)} characters, more than {limit}"
+
+
+@dataclass(frozen=True)
+class _Met:
+    """What the probe met at our public address."""
+
+    url: SplitResult
+    status: int
+    location: SplitResult | None
+    server: str
+    body: bytes
+
+
+def probe(url: str, user_agent: str) -> CheckStep:
+    """Post to our own public callback URL, as the vendor would, and say what answered.
+
+    Nothing is stored and no redirect is followed.
+    """
+    begun = time.monotonic()
+    try:
+        met = _post(url, user_agent)
+    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+        # The error's own text holds the URL, and with it the provider's key.
+        ok, message, detail = False, _unreachable(error, urlsplit(url)), ""
+    else:
+        ok, message = _judged(met)
+        detail = "" if ok else f"HTTP {met.status}{met.server}"
+    return CheckStep("callback probe", ok, message, _since(begun), detail)
+
+
+def _post(url: str, user_agent: str) -> _Met:
+    with (
+        requests.Session() as client,
+        client.post(
+            url,
+            data=b"probe",
+            headers={"Content-Type": PROBE_TYPE, "User-Agent": user_agent},
+            auth=lambda request: request,  # keeps requests from looking into .netrc
+            timeout=_TIMEOUTS,
+            allow_redirects=False,
+            stream=True,
+        ) as answer,
+    ):
+        server = "".join(c for c in answer.headers.get("Server", "") if c.isprintable())[
+            :60
+        ].strip()
+        location = answer.headers.get("Location")
+        return _Met(
+            url=urlsplit(url),
+            status=answer.status_code,
+            location=urlsplit(urljoin(url, location)) if location else None,
+            server=f", Server: {server}" if server else "",
+            body=_read(answer),
+        )
+
+
+def _read(answer: requests.Response) -> bytes:
+    deadline = time.monotonic() + _LONGEST
+    body = b""
+    while len(body) < _MAX_BODY and (part := answer.raw.read1(_MAX_BODY, decode_content=True)):
+        body += part
+        if time.monotonic() > deadline:
+            raise requests.Timeout("deadline")
+    return body
+
+
+def _judged(met: _Met) -> tuple[bool, str]:
+    """Return whether the callback view answered, and what to do when something else did."""
+    if met.status == 200 and met.body.strip() == PROBE_ANSWER:
+        return True, "Your public callback URL answers as it should."
+    if met.location is not None and 300 <= met.status < 400:
+        return False, _redirected(met.url, met.location)
+    if met.status in (400, 403, 419) and _CSRF.search(met.body):
+        return False, (
+            "A CSRF check refused the probe. The vendor cannot know a token: exempt the callback "
+            "routes in whatever checks it (ours exempt themselves from Flask-WTF's CSRFProtect)."
+        )
+    if met.status in (401, 403, 407) or (met.status == 200 and _LOGIN_FORM.search(met.body)):
+        return False, _wall(met.url, "asks for a login or refuses access")
+    if met.status in (404, 405, 410):
+        return False, (
+            "Nothing of ours answers at your public callback URL. IDVERIFY_EXTERNAL_URL has to be "
+            "the address of this app, and a proxy in front has to pass the path on unchanged."
+        )
+    if met.status in (502, 503, 504):
+        return False, "The proxy in front of the app cannot reach it; check the proxy and the app."
+    if met.status >= 500:
+        return False, "The server failed while answering; its error log says why."
+    return False, (
+        "Something else answers at your public callback URL (a proxy, a cache, a maintenance or "
+        "landing page). Let POST requests to the path pass to this app unchanged."
+    )
+
+
+def _redirected(url: SplitResult, target: SplitResult) -> str:
+    if url.scheme == "http" and target.scheme == "https" and url.hostname == target.hostname:
+        return (
+            f"{url.hostname} redirects from http to https, and the vendor follows no redirect: "
+            "begin IDVERIFY_EXTERNAL_URL with https://."
+        )
+    if _LOGIN_PATH.search(f"{target.hostname}{target.path}"):
+        return _wall(
+            url, f"redirects to {target.path or target.hostname}, which looks like a login"
+        )
+    where = target.path if target.hostname == url.hostname else f"{target.hostname}{target.path}"
+    return (
+        f"The callback URL redirects to {_without_key(where, url)}, and the vendor follows no "
+        "redirect: make IDVERIFY_EXTERNAL_URL the final address."
+    )
+
+
+def _wall(url: SplitResult, what: str) -> str:
+    routes = url.path.rpartition("/")[0]
+    return (
+        f"Something in front of the callback URL {what}. The vendor cannot sign in: let POST "
+        f"requests to {routes}/ pass (in a before_request of the app, a proxy, a firewall)."
+    )
+
+
+def _without_key(where: str, url: SplitResult) -> str:
+    key = url.path.rpartition("/")[2]
+    return where.replace(key, "…") if key else where
+
+
+def _unreachable(error: Exception, url: SplitResult) -> str:
+    host = url.hostname or ""
+    port = url.port or (443 if url.scheme == "https" else 80)
+    if isinstance(error, requests.exceptions.SSLError):
+        return (
+            f"No trusted TLS connection to {host}: the certificate is missing, expired, incomplete "
+            "or for another name. The vendor refuses it too."
+        )
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return (
+            f"{host} accepted no connection on port {port} in time. Is the app running there? If "
+            "it is, check DNS and firewall."
+        )
+    if isinstance(error, (requests.Timeout, TimeoutError)):
+        return (
+            "No answer in time. A server that handles one request at a time (a development server "
+            "without threads, one single worker) cannot answer itself: run it with threads or two "
+            "workers and check again."
+        )
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"The outgoing proxy refused the way to {host}; check HTTPS_PROXY and NO_PROXY."
+    return (
+        f"{host} cannot be reached from here on port {port}. Is the app running there? If it is, "
+        "check DNS, firewall and IDVERIFY_EXTERNAL_URL. Callbacks may still arrive if only this "
+        "server cannot reach its own public address."
+    )
+
+
+def _since(begun: float) -> int:
+    return round((time.monotonic() - begun) * 1000)

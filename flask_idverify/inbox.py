@@ -1,0 +1,242 @@
+"""The durable inbox: what arrived, and draining all that is owed.
+
+A callback is a row before it is believed. Processing asks the vendor and marks the row processed,
+or leaves it owed with its error and the time of the next try. Everything here may run in any
+number of processes at once: work is taken by guarded updates that give a lease.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from . import clock, runtime
+from .encryption import digest_of_secret
+from .errors import (
+    IDVerifyError,
+    VendorRecordMissing,
+)
+from .models import CallbackRow, Provider, Verification
+from .service.expiry import expire_due
+from .service.polling import claim_fetch, note_captured, poll_soon
+from .service.results import refresh
+from .service.sessions import require_clean
+from .types import Callback, Hint
+from .upkeep import UNDECIDED, drain_polls, drop_leftovers, end_silent
+
+log = logging.getLogger("flask_idverify")
+
+_LEASE = timedelta(minutes=2)
+_FIRST_RETRY = timedelta(seconds=15)
+_BUSY_RETRY = timedelta(seconds=2)
+_LAST_RETRY = timedelta(hours=1)
+#: About half a day of tries; the row and its error stay for the admin.
+_MAX_TRIES = 16
+_BATCH = 50
+
+
+def receive(
+    provider_key: str, verification_key: str | None, body: bytes, content_type: str
+) -> bool:
+    """Store a notification and commit; ``False`` when a key is wrong (nothing is stored).
+
+    Without *verification_key* it came to the bare URL: it is matched by reference later. The
+    same body for the same verification is stored once, and a repetition still counts as a nudge.
+    """
+    session = require_clean()
+    provider = session.scalar(
+        select(Provider).where(Provider.callback_key_digest == digest_of_secret(provider_key))
+    )
+    if provider is None:
+        return False
+    verification = None
+    if verification_key is not None:
+        verification = session.scalar(
+            select(Verification).where(
+                Verification.callback_key_digest == digest_of_secret(verification_key),
+                Verification.provider_id == provider.id,
+            )
+        )
+        if verification is None:
+            return False
+    row = CallbackRow(
+        provider_id=provider.id,
+        verification_id=verification.id if verification else None,
+        scope=verification.id if verification else provider.id,
+        digest=runtime.current().fingerprint_macs.tagged(body),
+        content_type=content_type[:100],
+        received_at=clock.now(),
+        next_try_at=clock.now(),
+    )
+    row.body = body
+    session.add(row)
+    verification_id, scope, digest = row.verification_id, row.scope, row.digest
+    try:
+        session.commit()
+    except IntegrityError:
+        session.rollback()
+        known = session.scalar(
+            select(CallbackRow.id).where(CallbackRow.scope == scope, CallbackRow.digest == digest)
+        )
+        if known is None:
+            raise  # it was not refused as a repetition, so it is not stored
+        if verification_id is not None:
+            poll_soon(verification_id)
+    return True
+
+
+def is_provider_key(provider_key: str) -> bool:
+    """Whether a bare callback URL with this key is ours; for the connection probe."""
+    found = require_clean().scalar(
+        select(Provider.id).where(Provider.callback_key_digest == digest_of_secret(provider_key))
+    )
+    return found is not None
+
+
+def drain(limit: int | None = None) -> int:
+    """Do what is due now: owed callbacks, polls, endings. Return how many pieces were done."""
+    done = 0
+    for step in (_drain_callbacks, drain_polls, end_silent, expire_due):
+        while limit is None or done < limit:
+            count = step()
+            done += count
+            if count == 0:
+                break
+    return done
+
+
+def next_due() -> datetime | None:
+    """Return when the next piece of work falls due that nobody is doing, if anything is owed."""
+    session = require_clean()
+    now = clock.now()
+    found = [
+        session.scalar(
+            select(column)
+            .where(column.is_not(None), or_(lease.is_(None), lease < now))
+            .order_by(column)
+            .limit(1)
+        )
+        for column, lease in (
+            (CallbackRow.next_try_at, CallbackRow.leased_until),
+            (Verification.next_poll_at, Verification.leased_until),
+        )
+    ]
+    session.rollback()
+    return min((moment for moment in found if moment is not None), default=None)
+
+
+def _drain_callbacks() -> int:
+    session = require_clean()
+    now = clock.now()
+    due = and_(
+        CallbackRow.processed_at.is_(None),
+        CallbackRow.next_try_at <= now,
+        or_(CallbackRow.leased_until.is_(None), CallbackRow.leased_until < now),
+    )
+    ids = session.scalars(
+        select(CallbackRow.id).where(due).order_by(CallbackRow.received_at).limit(_BATCH)
+    ).all()
+    session.rollback()
+    done = 0
+    for row_id in ids:
+        taken: Any = session.execute(
+            update(CallbackRow)
+            .where(CallbackRow.id == row_id, due)
+            .values(leased_until=clock.now() + _LEASE, tries=CallbackRow.tries + 1)
+            .execution_options(synchronize_session=False)
+        )
+        session.commit()
+        if taken.rowcount == 1:
+            _process(row_id)
+            done += 1
+    return done
+
+
+def _process(row_id: str) -> None:
+    """Act on one leased row and write down how that went."""
+    session = require_clean()
+    try:
+        problem = _act(row_id)
+    except VendorRecordMissing as error:
+        _close(row_id, str(error), owed=False)
+    except IDVerifyError as error:
+        session.rollback()
+        _close(row_id, str(error), owed=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the row must stay owed
+        session.rollback()
+        # Only the type: a driver's message can hold the row's values.
+        log.error("Processing callback %s raised %s.", row_id, type(error).__name__)
+        _close(row_id, f"Internal error: {type(error).__name__}", owed=True)
+    else:
+        _close(row_id, problem, owed=problem is not None and problem in (_UNMATCHED, _BUSY))
+
+
+_UNMATCHED = "No verification has this reference (yet)."
+_BUSY = "The vendor is being asked about this verification at this moment."
+
+
+def _act(row_id: str) -> str | None:
+    """Ask the vendor about the row's verification; say what was odd, if anything."""
+    session = require_clean()
+    row = session.get(CallbackRow, row_id, populate_existing=True)
+    assert row is not None  # noqa: S101 - it was leased a moment ago and is never deleted meanwhile
+    provider = session.get(Provider, row.provider_id)
+    assert provider is not None  # noqa: S101 - a foreign key holds it
+    registry = runtime.current().registry
+    hint = registry.get(provider.type).parse_callback(row.body or b"", row.content_type)
+    verification = row.verification or _match(session, provider, hint)
+    if verification is None:
+        session.rollback()
+        return hint.problem or _UNMATCHED
+    if row.verification_id is None:
+        row.verification_id = verification.id
+    session.commit()
+    if hint.hint is Hint.captured:
+        note_captured(verification)
+    if not claim_fetch(verification, after_gap=False):
+        return _BUSY
+    refresh(verification, hint=hint)
+    if hint.hint is Hint.finished and verification.status in UNDECIDED:
+        poll_soon(verification.id)
+    return hint.problem
+
+
+def _match(session: Any, provider: Provider, hint: Callback) -> Verification | None:
+    """Find the verification of a notification that came to the bare URL."""
+    for column, value in (
+        (Verification.vendor_reference, hint.vendor_reference),
+        (Verification.reference, hint.reference),
+    ):
+        if value:
+            found: Verification | None = session.scalar(
+                select(Verification).where(column == value, Verification.provider_id == provider.id)
+            )
+            if found is not None:
+                return found
+    return None
+
+
+def _close(row_id: str, problem: str | None, *, owed: bool) -> None:
+    drop_leftovers()
+    session = require_clean()
+    now = clock.now()
+    row = session.get(CallbackRow, row_id, populate_existing=True)
+    if row is None:
+        return
+    row.error = problem
+    row.leased_until = None
+    if problem == _BUSY:
+        row.tries -= 1  # nothing was tried; whoever asks may also have died and never come back
+    if not owed:
+        row.processed_at, row.next_try_at = now, None
+    elif row.tries >= _MAX_TRIES:
+        row.next_try_at = None
+    elif problem == _BUSY:
+        row.next_try_at = now + _BUSY_RETRY
+    else:
+        row.next_try_at = now + min(_FIRST_RETRY * 2 ** (row.tries - 1), _LAST_RETRY)
+    session.commit()

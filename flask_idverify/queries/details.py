@@ -1,0 +1,130 @@
+"""One verification, one identity: all that is known, for the person who has to judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from ..claims import Claim, Consent, Document
+from ..matching import Match, compare
+from ..models import AuditEntry, CallbackRow, Identity, Verification
+from ..service.sessions import session
+from .rows import Unsealer, one
+
+#: Attempts on an identity's page; the list filtered by user shows all.
+HISTORY = 50
+
+
+@dataclass(frozen=True)
+class Step:
+    """One entry of the audit log as a timeline shows it."""
+
+    at: datetime
+    actor: str
+    action: str
+    facts: dict[str, Any]
+    note: str | None
+
+
+@dataclass(frozen=True)
+class VerificationDetail:
+    """One verification with all that is known of it.
+
+    :ivar sealed: something could not be decrypted and is missing here.
+    """
+
+    verification: Verification
+    claim: Claim | None
+    document: Document | None
+    consent: Consent | None
+    note: str | None
+    match: Match | None
+    callbacks: Sequence[CallbackRow]
+    timeline: Sequence[Step]
+    sealed: bool
+
+
+@dataclass(frozen=True)
+class IdentityDetail:
+    """One user's standing with its history."""
+
+    identity: Identity
+    claim: Claim | None
+    document: Document | None
+    attempts: Sequence[Verification]
+    timeline: Sequence[Step]
+    sealed: bool
+
+
+def verification(verification_id: str) -> VerificationDetail:
+    """Return one verification with its callbacks and its part of the audit log.
+
+    :raises NotFound: there is none.
+    """
+    row = one(Verification, verification_id)
+    unseal = Unsealer()
+    claim = unseal(lambda: row.claim)
+    document = unseal(lambda: row.document)
+    callbacks = session().scalars(
+        select(CallbackRow)
+        .where(CallbackRow.verification_id == row.id)
+        .order_by(CallbackRow.received_at)
+    )
+    steps = [
+        step
+        for step in _timeline(row.identity.subject, unseal)
+        if step.facts.get("verification") == row.id
+    ]
+    return VerificationDetail(
+        verification=row,
+        claim=claim,
+        document=document,
+        consent=unseal(lambda: row.consent),
+        note=unseal(lambda: row.note),
+        match=compare(claim, document) if claim and document else None,
+        callbacks=callbacks.all(),
+        timeline=steps,
+        sealed=unseal.failed,
+    )
+
+
+def identity(identity_id: str) -> IdentityDetail:
+    """Return one identity with its latest attempts and its audit log. Raises :class:`NotFound`."""
+    row = one(Identity, identity_id)
+    unseal = Unsealer()
+    attempts = session().scalars(
+        select(Verification)
+        .where(Verification.identity_id == row.id)
+        .options(joinedload(Verification.provider), joinedload(Verification.application))
+        .order_by(Verification.created_at.desc(), Verification.id.desc())
+        .limit(HISTORY)
+    )
+    return IdentityDetail(
+        identity=row,
+        claim=unseal(lambda: row.claim),
+        document=unseal(lambda: row.document),
+        attempts=attempts.all(),
+        timeline=_timeline(row.subject, unseal),
+        sealed=unseal.failed,
+    )
+
+
+def _timeline(subject: str, unseal: Unsealer) -> list[Step]:
+    entries = session().scalars(
+        select(AuditEntry).where(AuditEntry.subject == subject).order_by(AuditEntry.sequence)
+    )
+    return [
+        Step(
+            at=entry.at,
+            actor=entry.actor,
+            action=entry.action,
+            facts={name: value for name, value in entry.facts.items() if name != "note_digest"},
+            note=unseal(lambda entry=entry: entry.note),  # type: ignore[misc]  # binds the loop variable
+        )
+        for entry in entries
+    ]

@@ -1,0 +1,72 @@
+"""What a user may know of themself: read for the user's pages and the JSON API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from ..errors import AttemptLimitReached
+from ..models import Application, Identity, Link, Verification
+from ..policy import Policy
+from ..service.routing import require_attempts_left
+from ..service.sessions import session
+from .rows import Unsealer
+
+
+def attempt(verification_id: str, identity: Identity | None = None) -> Verification | None:
+    """Return an attempt by its id; with *identity* only if it is theirs."""
+    row = session().get(Verification, verification_id)
+    if row is None or (identity is not None and row.identity_id != identity.id):
+        return None
+    return row
+
+
+def latest_attempt(identity: Identity, application: Application) -> Verification | None:
+    """Return the user's unfinished attempt for *application*, or else their last one."""
+    found: Verification | None = session().scalar(
+        select(Verification)
+        .where(
+            Verification.identity_id == identity.id,
+            Verification.application_id == application.id,
+            Verification.is_test.is_(False),
+        )
+        .order_by(Verification.active_key.is_(None), Verification.created_at.desc())
+        .limit(1)
+    )
+    return found
+
+
+def last_location(identity: Identity) -> str | None:
+    """Return the country in which the user gave their last consent, if it can still be read."""
+    rows = session().scalars(
+        select(Verification)
+        .where(
+            Verification.identity_id == identity.id,
+            Verification.is_test.is_(False),
+            Verification.consent_sealed.is_not(None),
+        )
+        .order_by(Verification.created_at.desc())
+        .limit(1)
+    )
+    row = rows.first()
+    given = Unsealer()(lambda: row.consent) if row is not None else None
+    return given.country if given is not None else None
+
+
+def retry_at(identity: Identity, application: Application) -> datetime | None:
+    """Return when the user may try again, if they have used up what every provider allows."""
+    moments = []
+    for link in usable_links(application):
+        try:
+            require_attempts_left(identity, Policy.from_dict(link.policy))
+        except AttemptLimitReached as reached:
+            moments.append(reached.retry_at)
+        else:
+            return None
+    return min(moments, default=None)
+
+
+def usable_links(application: Application) -> list[Link]:
+    """Return the links that a verification can start through."""
+    return [link for link in application.links if link.enabled and link.provider.enabled]

@@ -1,0 +1,49 @@
+"""What every read model needs: rows by id, counts, and sealed values that may not open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, func, select
+
+from ..errors import DecryptionFailed, KeyUnavailable, NotFound
+from ..models import Base
+from ..service.sessions import session
+
+R = TypeVar("R", bound=Base)
+T = TypeVar("T")
+
+
+@dataclass
+class Unsealer:
+    """Opens sealed attributes; what does not open is left out and remembered."""
+
+    failed: bool = field(default=False)
+
+    def __call__(self, read: Callable[[], T | None]) -> T | None:
+        try:
+            return read()
+        except (KeyUnavailable, DecryptionFailed):
+            self.failed = True
+            return None
+
+
+def one(table: type[R], key: str) -> R:
+    """Return one row. Raises :class:`NotFound`."""
+    row: R | None = session().get(table, key)
+    if row is None:
+        raise NotFound(f"There is no {table.__name__.lower()} with this id.")
+    return row
+
+
+def number(query: Select[Any]) -> int:
+    """Return the one number that *query* asks for."""
+    return int(session().scalar(query) or 0)
+
+
+def counted(column: Any) -> dict[str, int]:
+    """Return how often each value stands in *column*."""
+    found = session().execute(select(column, func.count()).group_by(column))
+    return {key: count for key, count in found if key is not None}

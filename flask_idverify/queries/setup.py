@@ -1,0 +1,148 @@
+"""How things are set up: provider types, providers, applications, links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
+
+from .. import runtime
+from ..errors import ConfigurationError, NotFound
+from ..models import Application, Link, Provider, Verification
+from ..service.sessions import session
+from ..types import Option
+from .rows import counted, number, one
+
+
+@dataclass(frozen=True)
+class ProviderType:
+    """What a form says of one provider type.
+
+    :ivar options: the type's own settings, from which form fields are made.
+    """
+
+    name: str
+    summary: str
+    endpoint_example: str
+    options: tuple[Option, ...]
+    needs_consent: bool
+
+
+@dataclass(frozen=True)
+class ProviderUse:
+    """A provider with what refers to it."""
+
+    provider: Provider
+    links: int
+    verifications: int
+
+
+@dataclass(frozen=True)
+class SetupNumbers:
+    """How much is set up; *usable* is what is enabled on every level."""
+
+    providers: int
+    links: int
+    usable_links: int
+
+
+def provider_types() -> list[ProviderType]:
+    """Return every provider type that can be configured; a broken package is left out."""
+    registry = runtime.current().registry
+    found = []
+    for name in registry.types():
+        try:
+            adapter = registry.get(name)
+        except ConfigurationError:
+            continue
+        found.append(
+            ProviderType(
+                name=name,
+                summary=adapter.summary,
+                endpoint_example=adapter.endpoint_example,
+                options=adapter.options,
+                needs_consent=adapter.needs_consent,
+            )
+        )
+    return found
+
+
+def provider_type(name: str) -> ProviderType:
+    """Return one provider type. Raises :class:`NotFound`."""
+    for kind in provider_types():
+        if kind.name == name:
+            return kind
+    raise NotFound(f"No installed package speaks the provider type {name!r}.")
+
+
+def providers() -> list[ProviderUse]:
+    """Return all providers by name, with how often they are used."""
+    links = counted(Link.provider_id)
+    verifications = counted(Verification.provider_id)
+    rows = session().scalars(select(Provider).order_by(Provider.name)).all()
+    return [ProviderUse(row, links.get(row.id, 0), verifications.get(row.id, 0)) for row in rows]
+
+
+def provider(provider_id: str) -> Provider:
+    """Return one provider. Raises :class:`NotFound`."""
+    return one(Provider, provider_id)
+
+
+def applications() -> list[Application]:
+    """Return all applications by name, their links and providers loaded."""
+    query = (
+        select(Application)
+        .options(selectinload(Application.links).joinedload(Link.provider))
+        .order_by(Application.name)
+    )
+    return list(session().scalars(query))
+
+
+def application(application_id: str) -> Application:
+    """Return one application. Raises :class:`NotFound`."""
+    return one(Application, application_id)
+
+
+def link(application_id: str, link_id: str) -> Link:
+    """Return one link of one application. Raises :class:`NotFound`."""
+    row = one(Link, link_id)
+    if row.application_id != application_id:
+        raise NotFound("This application has no such link.")
+    return row
+
+
+def default_checks(provider: Provider) -> frozenset[str]:
+    """Return what a provider is set up to check; nothing when its package is missing."""
+    try:
+        return runtime.current().vendors.default_checks(provider)
+    except ConfigurationError:
+        return frozenset()
+
+
+def linkable(row: Application) -> list[Provider]:
+    """Return the providers that are not linked to an application yet."""
+    linked = {each.provider_id for each in row.links}
+    every = session().scalars(select(Provider).order_by(Provider.name))
+    return [each for each in every if each.id not in linked]
+
+
+def is_linked(provider: Provider) -> bool:
+    """Whether any application uses a provider."""
+    found = session().scalar(select(Link.id).where(Link.provider_id == provider.id).limit(1))
+    return found is not None
+
+
+def setup_numbers() -> SetupNumbers:
+    """Return what the overview warns about when it is nought."""
+    usable = (
+        select(func.count())
+        .select_from(Link)
+        .join(Provider)
+        .where(Link.enabled.is_(True), Provider.enabled.is_(True))
+    )
+    return SetupNumbers(
+        providers=number(select(func.count()).select_from(Provider)),
+        links=number(select(func.count()).select_from(Link)),
+        usable_links=number(usable),
+    )

@@ -1,0 +1,49 @@
+"""The life of a verification: the only writer of verification and identity state.
+
+Every function works on ``db.session`` of the current app. What :mod:`.providers` and
+:mod:`.applications` offer flushes and leaves the commit to the caller; everything else commits
+what it did.
+"""
+
+from .applications import application_named, link
+from .decisions import cancel, decide
+from .identities import (
+    close,
+    forget,
+    identities_of,
+    identity_for,
+    identity_of,
+    known_claim,
+    reset,
+    satisfies,
+)
+from .polling import claim_fetch, note_return
+from .providers import add_provider, provider_named
+from .results import refresh, refresh_if_due
+from .start import start, start_test
+from .urls import callback_url, return_url
+
+__all__ = [
+    "add_provider",
+    "application_named",
+    "callback_url",
+    "cancel",
+    "claim_fetch",
+    "close",
+    "decide",
+    "forget",
+    "identities_of",
+    "identity_for",
+    "identity_of",
+    "known_claim",
+    "link",
+    "note_return",
+    "provider_named",
+    "refresh",
+    "refresh_if_due",
+    "reset",
+    "return_url",
+    "satisfies",
+    "start",
+    "start_test",
+]

@@ -1,0 +1,126 @@
+"""What people decide: an admin signs with a name and a reason, a user gives an attempt up."""
+
+from __future__ import annotations
+
+from ..errors import ConfigurationError, IDVerifyError, ReasonMissing, TransitionRefused
+from ..models import Verification
+from ..policy import Policy
+from ..states import Reason, Status
+from .announcing import announce
+from .approval import approve, claims_another, revoke
+from .results import refresh
+from .sessions import require_clean
+from .sessions import session as current_session
+from .transitions import conclude
+
+
+def decide(
+    verification: Verification, status: Status | str, *, admin: str, reason: str
+) -> Verification:
+    """Approve or reject in the name of an admin, also against an earlier decision.
+
+    :param status: ``approved`` or ``rejected``.
+    :param admin: user id of the admin who signs; kept in the audit log.
+    :param reason: the admin's words; kept encrypted.
+    :raises ReasonMissing: *admin* or *reason* is empty.
+    :raises TransitionRefused: the status is no decision, is held already, this is a test, or the
+        identity is locked with another claim.
+    """
+    target = Status(status)
+    if target not in (Status.approved, Status.rejected):
+        raise TransitionRefused("An admin decides 'approved' or 'rejected', nothing else.")
+    signed = _signed(admin, reason)
+    session = require_clean()
+    session.refresh(verification)
+    if verification.is_test and target is Status.approved:
+        raise TransitionRefused("A test verification never verifies anybody.")
+    if target is Status.approved and claims_another(verification):
+        raise TransitionRefused(
+            "The identity is verified and locked with another claim; reset it first."
+        )
+    identity = verification.identity
+    if target is Status.approved and identity.is_verified and identity.claim != verification.claim:
+        raise TransitionRefused(
+            "The user is verified with another claim than this attempt's. Reset the identity "
+            "first if this attempt is the right one."
+        )
+    held = verification.status
+    values = {"decided_by": admin, "rule": "admin"}
+    verification_note = Verification.note.seal(verification, reason.strip())
+    if target is Status.approved:
+        moved = approve(
+            session,
+            verification,
+            verification.document,
+            Policy.from_dict(verification.policy),
+            actor=signed,
+            by_admin=True,
+            values={**values, "note_sealed": verification_note},
+            note=reason.strip(),
+        )
+    else:
+        moved = conclude(
+            session,
+            verification,
+            target,
+            actor=signed,
+            reasons=[Reason.manual],
+            retryable=True,
+            by_admin=True,
+            values={**values, "note_sealed": verification_note},
+            note=reason.strip(),
+        )
+        if moved and held is Status.approved:
+            revoke(session, verification, actor=signed)
+    if not moved:
+        session.rollback()
+        raise TransitionRefused(f"The verification is {held} already.")
+    session.commit()
+    session.refresh(verification)
+    announce(verification, moved=True)
+    return verification
+
+
+def cancel(
+    verification: Verification, *, admin: str | None = None, reason: str = ""
+) -> Verification:
+    """End an unfinished attempt: for its user while the papers are not handed in, or for an admin.
+
+    The vendor is asked first, so that a finished check is not thrown away.
+
+    :param admin: user id of the admin who signs; ``None`` when the user cancels.
+    :raises ReasonMissing: an admin gave no reason.
+    :raises TransitionRefused: the attempt has ended, or its papers are being checked.
+    """
+    actor = "user" if admin is None else _signed(admin, reason)
+    if admin is None and verification.status is Status.started:
+        try:
+            verification = refresh(verification)
+        except (IDVerifyError, ConfigurationError):
+            # Neither an unreachable vendor nor an unusable provider may trap the user.
+            current_session().rollback()
+            current_session().refresh(verification)
+    if admin is None and verification.status not in (Status.created, Status.started):
+        raise TransitionRefused("This verification is being checked or has ended already.")
+    session = require_clean()
+    moved = conclude(
+        session,
+        verification,
+        Status.canceled,
+        actor=actor,
+        reasons=[Reason.canceled_by_user if admin is None else Reason.manual],
+        retryable=True,
+        values={} if admin is None else {"decided_by": admin},
+        note=reason.strip() or None,
+    )
+    session.commit()
+    if not moved:
+        raise TransitionRefused("This verification has ended already.")
+    announce(verification, moved=True)
+    return verification
+
+
+def _signed(admin: str, reason: str) -> str:
+    if not admin or not admin.strip() or not reason.strip():
+        raise ReasonMissing("A decision needs the admin's name and a reason.")
+    return f"admin:{admin.strip()}"

@@ -1,0 +1,217 @@
+"""Users' standings: who is verified, for what, and how that is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from .. import audit, clock, runtime
+from ..errors import NotFound, NotSignedIn, ReasonMissing
+from ..locking import permitted
+from ..models import Application, Identity, Link, VendorAccount, Verification
+from ..policy import Policy, meets
+from ..states import Reason, Standing, Status
+from .applications import application_named
+from .sessions import require_clean, session
+from .transitions import conclude, move
+
+
+def user_id_of(user: Any) -> str:
+    """Return the host's id for *user* as text.
+
+    :raises NotSignedIn: the user is anonymous or was not saved yet.
+    """
+    identifier = runtime.current().hooks.user_id(user)
+    if identifier is None or str(identifier) in ("", "None"):
+        raise NotSignedIn(
+            "The user has no id: they are anonymous or not saved yet. Sign them in, or commit "
+            "them, before verifying."
+        )
+    return str(identifier)
+
+
+def known_claim(user: Any) -> Mapping[str, str]:
+    """Return what the host knows of a user's claim beforehand; perhaps nothing."""
+    getter = runtime.current().hooks.claim
+    return getter(user) if getter is not None else {}
+
+
+def identity_of(user: Any) -> Identity | None:
+    """Return what we hold of *user*, or ``None`` when they never started."""
+    identifier = runtime.current().hooks.user_id(user)
+    if identifier is None:
+        return None
+    return session().scalar(select(Identity).where(Identity.user_id == str(identifier)))
+
+
+def identities_of(users: Iterable[Any]) -> dict[str, Identity]:
+    """Return the identities of many users by user id, in one query."""
+    hook = runtime.current().hooks.user_id
+    ids = {str(found) for found in map(hook, users) if found is not None}
+    if not ids:
+        return {}
+    rows = session().scalars(select(Identity).where(Identity.user_id.in_(ids)))
+    return {row.user_id: row for row in rows}
+
+
+def identity_for(user: Any) -> Identity:
+    """Return the user's identity, made and committed if there was none."""
+    user_id = user_id_of(user)
+    current = require_clean()
+    found = current.scalar(select(Identity).where(Identity.user_id == user_id))
+    if found is not None:
+        return found
+    made = Identity(user_id=user_id, subject=str(uuid4()))
+    current.add(made)
+    try:
+        current.flush()
+        audit.begin(current, made.subject)
+        current.commit()
+    except IntegrityError:
+        current.rollback()  # another request made it first; theirs is as good
+    return current.scalars(select(Identity).where(Identity.user_id == user_id)).one()
+
+
+def satisfies(identity: Identity, application: Application | str | None = None) -> bool:
+    """Whether the locked facts meet what *application* demands now.
+
+    One of its links must be satisfied by the papers and by the checks that were made since the
+    user was verified. What an admin signed for this application needs no checks.
+    """
+    if not identity.is_verified:
+        return False
+    try:
+        target = application_named(application)
+    except NotFound:
+        return False
+    approvals = [row for row in session().scalars(_approvals(identity)) if not _taken_back(row)]
+    if any(row.decided_by and row.application_id == target.id for row in approvals):
+        return True
+    claim, document = identity.claim, identity.document
+    if claim is None:
+        return False
+    checks = frozenset(check for row in approvals for check in row.checks)
+    vendors = runtime.current().vendors
+    # A disabled link starts nothing any more, but what was verified through it still counts.
+    return any(
+        meets(
+            claim,
+            document,
+            checks,
+            policy,
+            today=clock.now().date(),
+            required_checks=policy.required_capabilities
+            if policy.required_capabilities is not None
+            else vendors.default_checks(row.provider),
+        )
+        for row in session().scalars(select(Link).where(Link.application_id == target.id))
+        for policy in [Policy.from_dict(row.policy)]
+    )
+
+
+def _approvals(identity: Identity) -> Any:
+    """The approvals that count for the present standing: none from before a reset."""
+    since = identity.verified_at or clock.now()
+    return select(Verification).where(
+        Verification.identity_id == identity.id,
+        Verification.status == Status.approved,
+        Verification.is_test.is_(False),
+        (Verification.id == identity.verification_id) | (Verification.finished_at >= since),
+    )
+
+
+def _taken_back(approval: Verification) -> bool:
+    """Whether the vendor reversed it under a policy that revokes; an admin's signature stands."""
+    revokes = approval.policy.get("on_reversal") == "revoke"
+    return revokes and approval.reversed_at is not None and approval.decided_by is None
+
+
+def _undecided(current: Any, identity: Identity) -> list[Verification]:
+    """Return the attempts that a vendor may still decide: expired ones may be decided late."""
+    open_or_expired = Verification.active_key.is_not(None) | (Verification.status == Status.expired)
+    return list(
+        current.scalars(
+            select(Verification).where(Verification.identity_id == identity.id, open_or_expired)
+        )
+    )
+
+
+def reset(identity: Identity, *, admin: str, reason: str) -> Identity:
+    """Reopen an identity: the locked facts go, the user may verify again. Audited.
+
+    :param admin: user id of the admin who signs.
+    :raises ReasonMissing: *admin* or *reason* is empty.
+    """
+    if not admin.strip() or not reason.strip():
+        raise ReasonMissing("A reset needs the admin's name and a reason.")
+    current = require_clean()
+    before = identity.standing
+    for attempt in _undecided(current, identity):
+        # An approval of the old claim must not lock what the admin has just reopened.
+        conclude(
+            current,
+            attempt,
+            Status.canceled,
+            actor=f"admin:{admin}",
+            reasons=[Reason.manual],
+            retryable=True,
+            by_admin=True,
+        )
+    with permitted():
+        current.execute(
+            update(Identity)
+            .where(Identity.id == identity.id)
+            .values(
+                standing=Standing.unverified,
+                claim_sealed=None,
+                document_sealed=None,
+                number_fingerprint=None,
+                verified_at=None,
+                expires_at=None,
+                verification_id=None,
+                updated_at=clock.now(),
+            )
+        )
+    audit.append(
+        current,
+        identity.subject,
+        "identity.reset",
+        actor=f"admin:{admin}",
+        facts={"from": str(before), "to": str(Standing.unverified)},
+        note=reason.strip(),
+    )
+    current.commit()
+    return identity
+
+
+def forget(user: Any) -> None:
+    """Close the identity of a user who leaves, so that nobody inherits it with a reused id."""
+    identity = identity_of(user)
+    if identity is None:
+        return
+    current = require_clean()
+    close(current, identity)
+    current.commit()
+
+
+def close(current: Any, identity: Identity) -> None:
+    """Take the user's id off an identity and its verifications; the record outlives the account."""
+    left, gone = identity.user_id, f"closed:{identity.subject}"
+    for attempt in _undecided(current, identity):
+        move(current, attempt, Status.canceled, by_admin=True)
+    with permitted():
+        current.execute(
+            update(Identity)
+            .where(Identity.id == identity.id)
+            .values(user_id=gone, standing=Standing.revoked, updated_at=clock.now())
+        )
+    current.execute(
+        update(Verification).where(Verification.identity_id == identity.id).values(user_id=gone)
+    )
+    # The next user with this id must not be sent to the vendor's account of this one.
+    current.execute(update(VendorAccount).where(VendorAccount.user_id == left).values(user_id=gone))
+    audit.append(current, identity.subject, "identity.closed", actor=audit.SYSTEM)

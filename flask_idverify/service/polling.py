@@ -1,0 +1,144 @@
+"""Whose turn it is to ask the vendor, and when the next turn comes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, true, update
+
+from .. import clock
+from ..models import Verification
+from ..states import UNFINISHED
+from . import schedule
+from .sessions import require_clean
+
+#: A fetch takes less than this; after it, another worker may try.
+_LEASE = timedelta(seconds=90)
+
+
+def claim_fetch(verification: Verification, *, after_gap: bool = True) -> bool:
+    """Take the right to fetch now; ``False`` while somebody else does.
+
+    :param after_gap: also ``False`` when somebody has just done so.
+    """
+    session = require_clean()
+    now = clock.now()
+    long_ago = or_(
+        Verification.fetched_at.is_(None),
+        Verification.fetched_at <= now - schedule.SHORTEST_GAP,
+    )
+    taken: Any = session.execute(
+        update(Verification)
+        .where(
+            Verification.id == verification.id,
+            or_(Verification.leased_until.is_(None), Verification.leased_until < now),
+            long_ago if after_gap else true(),
+        )
+        .values(leased_until=now + _LEASE)
+        .execution_options(synchronize_session=False)
+    )
+    session.commit()
+    return bool(taken.rowcount == 1)
+
+
+def note_return(verification: Verification) -> None:
+    """Write down that the browser came back: a reason to poll, never a decision."""
+    session = require_clean()
+    now = clock.now()
+    session.execute(
+        update(Verification)
+        .where(Verification.id == verification.id, Verification.returned_at.is_(None))
+        .values(returned_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Verification)
+        .where(
+            Verification.id == verification.id,
+            Verification.next_poll_at > schedule.first_poll(now),
+        )
+        .values(next_poll_at=schedule.first_poll(now), polls=0)
+        .execution_options(synchronize_session=False)
+    )
+    session.commit()
+
+
+def note_captured(verification: Verification) -> None:
+    """Write down that the vendor says the papers were handed in: polling counts from here."""
+    _write(
+        require_clean(),
+        verification.id,
+        Verification.captured_at.is_(None),
+        captured_at=clock.now(),
+        polls=0,
+    )
+
+
+def poll_soon(verification_id: str) -> None:
+    """Make the next poll of an unfinished attempt due at once, at most one in ten seconds."""
+    soon = clock.now() + schedule.SHORTEST_GAP
+    _write(
+        require_clean(),
+        verification_id,
+        Verification.status.in_(UNFINISHED),
+        Verification.vendor_reference.is_not(None),
+        or_(Verification.next_poll_at.is_(None), Verification.next_poll_at > soon),
+        next_poll_at=soon,
+    )
+
+
+def put_off(verification: Verification, problem: str, *, until: datetime) -> None:
+    """Keep *problem* for the admin and try again at *until*."""
+    _write(
+        require_clean(),
+        verification.id,
+        next_poll_at=until,
+        leased_until=None,
+        vendor_message=problem,
+    )
+
+
+def give_back(verification: Verification) -> None:
+    """Give the turn back without having asked."""
+    _write(require_clean(), verification.id, leased_until=None)
+
+
+def _write(session: Any, verification_id: str, *conditions: Any, **values: Any) -> None:
+    session.execute(
+        update(Verification)
+        .where(Verification.id == verification_id, *conditions)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    session.commit()
+
+
+def note_fetch(session: Any, verification: Verification, *, problem: str | None = None) -> None:
+    """Write down that the vendor was asked, and give the turn back. The caller commits.
+
+    No further poll is owed unless :func:`schedule_next` says so: a result is there.
+    """
+    session.execute(
+        update(Verification)
+        .where(Verification.id == verification.id)
+        .values(
+            fetched_at=clock.now(), leased_until=None, vendor_message=problem, next_poll_at=None
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def schedule_next(session: Any, verification: Verification, now: datetime) -> None:
+    """Set the next poll of an unfinished attempt. The caller commits."""
+    session.refresh(verification)
+    if verification.status.is_final or verification.vendor_reference is None:
+        return
+    since = verification.captured_at or verification.returned_at or verification.link_expires_at
+    since = since or verification.created_at
+    session.execute(
+        update(Verification)
+        .where(Verification.id == verification.id)
+        .values(next_poll_at=schedule.next_poll(since, now), polls=verification.polls + 1)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,174 @@
+"""Vendor accounts: add, change, delete, find. The caller commits."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+
+from .. import audit, runtime
+from ..adapters.endpoints import check_endpoint
+from ..encryption import digest_of_secret
+from ..errors import InvalidProvider, NotFound
+from ..models import Link, Provider, Verification
+from .named_rows import flush_unique, required
+from .sessions import session
+
+
+def clean_endpoint(provider_type: str, endpoint: str) -> str:
+    """Return *endpoint* normalised. Raises :class:`InvalidProvider` when it is not admitted."""
+    app = runtime.current()
+    return check_endpoint(
+        endpoint,
+        vendor_hosts=app.registry.get(provider_type).vendor_hosts,
+        allowed=app.settings.allowed_endpoints,
+        allow_sandbox=app.settings.allow_sandbox,
+    )
+
+
+def add_provider(
+    *,
+    name: str,
+    type: str,  # noqa: A002 - the public name of the field
+    client_id: str,
+    client_secret: str,
+    endpoint: str,
+    options: Mapping[str, Any] | None = None,
+    enabled: bool = True,
+    actor: str = audit.SYSTEM,
+) -> Provider:
+    """Store a vendor account and flush. The secret is encrypted at once.
+
+    :raises InvalidProvider: naming the field that cannot be used.
+    """
+    key = secrets.token_urlsafe(24)
+    provider = Provider(callback_key_digest=digest_of_secret(key), callback_key=key)
+    provider.client_secret = required("client_secret", client_secret)
+    _apply(
+        provider,
+        name=name,
+        provider_type=type,
+        client_id=client_id,
+        endpoint=endpoint,
+        options=options or {},
+        enabled=enabled,
+    )
+    flush_unique(provider)
+    audit.begin(session(), provider.id)
+    audit.append(
+        session(),
+        provider.id,
+        "provider.added",
+        actor=actor,
+        facts={"type": provider.type, "endpoint": provider.endpoint},
+    )
+    return provider
+
+
+def change_provider(
+    provider: Provider,
+    *,
+    name: str,
+    type: str,  # noqa: A002 - the public name of the field
+    client_id: str,
+    client_secret: str | None,
+    endpoint: str,
+    options: Mapping[str, Any],
+    enabled: bool,
+    actor: str,
+) -> Provider:
+    """Change a provider and flush. An empty secret keeps the stored one.
+
+    :raises InvalidProvider: naming the field that cannot be used.
+    """
+    before = (provider.type, provider.client_id, provider.endpoint, provider.enabled)
+    options_before = dict(provider.options)
+    if type != provider.type and in_use(provider):
+        raise InvalidProvider(
+            "type", "cannot change any more: verifications were made with it. Add another provider."
+        )
+    _apply(
+        provider,
+        name=name,
+        provider_type=type,
+        client_id=client_id,
+        endpoint=endpoint,
+        options=options,
+        enabled=enabled,
+    )
+    changed = [
+        field
+        for field, old in zip(("type", "client_id", "endpoint", "enabled"), before, strict=True)
+        if getattr(provider, field) != old
+    ]
+    if options_before != provider.options:
+        changed.append("options")
+    if client_secret:
+        provider.client_secret = client_secret
+        changed.append("client_secret")
+    flush_unique(provider)
+    audit.append(
+        session(), provider.id, "provider.changed", actor=actor, facts={"changed": changed}
+    )
+    return provider
+
+
+def _apply(
+    provider: Provider,
+    *,
+    name: str,
+    provider_type: str,
+    client_id: str,
+    endpoint: str,
+    options: Mapping[str, Any],
+    enabled: bool,
+) -> None:
+    app = runtime.current()
+    if provider_type not in app.registry.types():
+        known = ", ".join(sorted(app.registry.types()))
+        raise InvalidProvider("type", f"expected one of {known}.")
+    cleaned = app.registry.get(provider_type).clean_options(options)
+    normal = clean_endpoint(provider_type, required("endpoint", endpoint))
+    provider.name = required("name", name)
+    if len(provider.name) > 100:
+        raise InvalidProvider("name", "is longer than 100 characters.")
+    provider.type = provider_type
+    provider.client_id = required("client_id", client_id)
+    provider.endpoint = normal
+    provider.options = cleaned
+    provider.enabled = enabled
+
+
+def in_use(provider: Provider) -> bool:
+    """Whether anything refers to the provider, so that it can only be disabled."""
+    return any(
+        session().scalar(select(func.count()).where(column == provider.id))
+        for column in (Verification.provider_id, Link.provider_id)
+    )
+
+
+def delete_provider(provider: Provider, *, actor: str) -> None:
+    """Delete a provider that nothing refers to, and flush.
+
+    :raises InvalidProvider: it is linked or has verifications; disable it instead.
+    """
+    if in_use(provider):
+        raise InvalidProvider(
+            "name", "is linked or has verifications and cannot be deleted. Disable it instead."
+        )
+    audit.append(session(), provider.id, "provider.deleted", actor=actor)
+    session().delete(provider)
+    session().flush()
+
+
+def provider_named(provider: Provider | str) -> Provider:
+    """Return the row. Raises :class:`NotFound` for a name that does not exist."""
+    if isinstance(provider, Provider):
+        return provider
+    row = session().scalar(select(Provider).where(Provider.name == provider))
+    if row is None:
+        known = ", ".join(session().scalars(select(Provider.name).order_by(Provider.name)))
+        raise NotFound(f"There is no provider named {provider!r}; known are: {known or 'none'}.")
+    return row

@@ -1,0 +1,80 @@
+"""Which link takes a claim, and whether the user may try once more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from .. import clock, countries, runtime
+from ..claims import Claim
+from ..errors import AttemptLimitReached, ClaimNotAccepted, InvalidClaim, NoProvider
+from ..models import Application, Identity, Link, Provider, Verification
+from ..policy import Conditions, Policy, admits
+from ..states import UNCOUNTED, Reason
+from .providers import provider_named
+from .sessions import session as current_session
+
+
+def route(application: Application, claim: Claim, provider: Provider | str | None) -> Link:
+    """Choose the application's first enabled link that admits the claim.
+
+    :raises InvalidClaim: its country does not exist; no vendor need be asked for that.
+    """
+    if not countries.is_known(claim.country):
+        raise InvalidClaim("country", "is no country; expected ISO 3166-1 alpha-3, or XKX.")
+    links = [link for link in application.links if link.enabled and link.provider.enabled]
+    if provider is not None:
+        wanted = provider_named(provider)
+        links = [link for link in links if link.provider_id == wanted.id]
+    if not links:
+        raise NoProvider(
+            f"The application {application.name!r} has no enabled provider"
+            f"{' of that name' if provider is not None else ''}: link one and enable it."
+        )
+    refusals = [_refusal(link, claim) for link in links]
+    for link, refusal in zip(links, refusals, strict=True):
+        if refusal is None:
+            return link
+    reason = (
+        Reason.country_not_accepted
+        if Reason.country_not_accepted in refusals
+        else Reason.document_type_not_accepted
+    )
+    raise ClaimNotAccepted(
+        "No provider of this application accepts such a document.", reason=str(reason)
+    )
+
+
+def _refusal(link: Link, claim: Claim) -> Reason | None:
+    conditions = Conditions.from_dict(link.conditions)
+    if conditions.countries is not None and claim.country not in conditions.countries:
+        return Reason.country_not_accepted
+    if not conditions.admits(claim):
+        return Reason.document_type_not_accepted
+    return admits(Policy.from_dict(link.policy), claim)
+
+
+def require_attempts_left(identity: Identity, policy: Policy) -> None:
+    """Raise :class:`AttemptLimitReached` when the user has used their attempts up."""
+    limit = policy.max_attempts or runtime.current().settings.max_attempts
+    session = current_session()
+    since = clock.now() - timedelta(hours=24)
+    made: Sequence[Any] = session.scalars(
+        select(Verification.created_at)
+        .where(
+            Verification.identity_id == identity.id,
+            Verification.created_at > since,
+            Verification.is_test.is_(False),
+            Verification.status.not_in(UNCOUNTED),
+        )
+        .order_by(Verification.created_at.desc())
+        .limit(limit)
+    ).all()
+    if len(made) >= limit:
+        raise AttemptLimitReached(
+            f"The user has used up {limit} attempts in 24 hours.",
+            retry_at=made[-1] + timedelta(hours=24),
+        )

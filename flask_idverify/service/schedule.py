@@ -1,0 +1,27 @@
+"""When to ask the vendor without having been told to (reference, 2A.10)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+#: Seconds after the user has finished the journey; at most ten attempts, then daily.
+OFFSETS = (40, 60, 100, 160, 240, 340, 460, 600, 760, 940)
+#: Callbacks, page views and repeated nudges together fetch no more often than this.
+SHORTEST_GAP = timedelta(seconds=10)
+
+
+def first_poll(since: datetime) -> datetime:
+    """Return when to ask first, counted from the end of the capture or, failing that, the link."""
+    return since + timedelta(seconds=OFFSETS[0])
+
+
+def next_poll(since: datetime, now: datetime) -> datetime:
+    """Return when to ask again; never earlier than the shortest gap.
+
+    The offsets are elapsed times: what others asked in between (a callback, a page view) uses
+    none of them up.
+    """
+    for offset in OFFSETS:
+        if since + timedelta(seconds=offset) > now:
+            return max(since + timedelta(seconds=offset), now + SHORTEST_GAP)
+    return now + timedelta(days=1)

@@ -1,0 +1,25 @@
+// Comforts of the admin pages; everything works without this file.
+
+// The provider's type: choosing one shows its settings at once instead of by the button.
+for (const chooser of document.querySelectorAll("[data-idv-choose]")) {
+  const button = chooser.querySelector("input[type=submit]");
+  button.hidden = true;
+  chooser.querySelector("select").addEventListener("change", () => button.click());
+}
+
+// The callback URL: a button that copies it, where the browser allows that.
+for (const copier of document.querySelectorAll("[data-idv-copy]")) {
+  const button = copier.querySelector("button");
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(copier.querySelector("input").value);
+    button.textContent = button.dataset.done;
+  });
+}
+
+// A page that follows an outcome looks again, as long as somebody looks at it.
+for (const followed of document.querySelectorAll("[data-idv-follow]")) {
+  setInterval(() => {
+    if (document.visibilityState === "visible") location.reload();
+  }, Number(followed.dataset.idvFollow) * 1000);
+}

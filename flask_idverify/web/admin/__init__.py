@@ -1,0 +1,24 @@
+"""The admin pages: providers, applications, verifications, identities.
+
+Mounted by the extension; nobody enters before the host has said who may (``admin_check``).
+"""
+
+from . import (
+    applications,
+    identities,
+    overview,
+    provider_tests,
+    providers,
+    verifications,
+)
+from .blueprint import blueprint
+
+__all__ = [
+    "applications",
+    "blueprint",
+    "identities",
+    "overview",
+    "provider_tests",
+    "providers",
+    "verifications",
+]

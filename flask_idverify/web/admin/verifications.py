@@ -1,0 +1,144 @@
+"""Verifications: the list, and one of them with what an admin may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import request
+from flask.typing import ResponseReturnValue
+
+from ... import queries, service
+from ...errors import IDVerifyError, ReasonMissing, TransitionRefused, VendorError
+from ...i18n import gettext as _
+from ...models import Verification
+from ...queries import Filters
+from ...states import FINAL, Status
+from ..user_state import told
+from .blueprint import admin_id, blueprint, chosen, done, go, page, rollback
+from .forms import ReasonForm
+from .problems import explain
+
+#: The vendor is not asked about these any more.
+_SETTLED = frozenset({Status.canceled, Status.error})
+_KINDS = {"real": False, "test": True}
+
+
+@blueprint.get("/verifications")
+def verifications() -> ResponseReturnValue:
+    """Show one page of verifications, latest first."""
+    values = request.args
+    # Only what was understood goes on into the links to the other pages.
+    kept = {
+        name: value
+        for name in ("status", "provider", "application", "user", "kind")
+        if (value := chosen(values, name))
+    }
+    if kept.get("status") not in Status.__members__:
+        kept.pop("status", None)
+    if kept.get("kind") not in _KINDS:
+        kept.pop("kind", None)
+    filters = Filters(
+        status=Status(kept["status"]) if "status" in kept else None,
+        provider_id=kept.get("provider"),
+        application_id=kept.get("application"),
+        user_id=kept.get("user"),
+        is_test=_KINDS[kept["kind"]] if "kind" in kept else None,
+    )
+    found = queries.verifications(
+        filters, older_than=chosen(values, "older"), newer_than=chosen(values, "newer")
+    )
+    return page(
+        "verifications",
+        found=found,
+        kept=kept,
+        statuses=list(Status),
+        providers=queries.providers(),
+        applications=queries.applications(),
+    )
+
+
+@blueprint.get("/verifications/<verification_id>")
+def verification(verification_id: str) -> ResponseReturnValue:
+    """Show everything that is known of one verification."""
+    return _detail_page(verification_id)
+
+
+@blueprint.post("/verifications/<verification_id>/refresh")
+def refresh_verification(verification_id: str) -> ResponseReturnValue:
+    """Ask the vendor now."""
+    row = queries.verification(verification_id).verification
+    try:
+        service.refresh(row)
+    except VendorError as error:
+        return _refused(verification_id, error)
+    done(_("The vendor was asked."))
+    return _back(verification_id)
+
+
+@blueprint.post("/verifications/<verification_id>/approve")
+def approve_verification(verification_id: str) -> ResponseReturnValue:
+    """Approve in the admin's name."""
+    return _act(verification_id, _decided(Status.approved), _("Approved, with your user ID."))
+
+
+@blueprint.post("/verifications/<verification_id>/reject")
+def reject_verification(verification_id: str) -> ResponseReturnValue:
+    """Reject in the admin's name."""
+    return _act(verification_id, _decided(Status.rejected), _("Rejected, with your user ID."))
+
+
+@blueprint.post("/verifications/<verification_id>/cancel")
+def cancel_verification(verification_id: str) -> ResponseReturnValue:
+    """End an unfinished attempt."""
+    return _act(
+        verification_id,
+        lambda row, reason: service.cancel(row, admin=admin_id(), reason=reason),
+        _("Canceled, with your user ID."),
+    )
+
+
+def _decided(status: Status) -> Callable[[Verification, str], Any]:
+    return lambda row, reason: service.decide(row, status, admin=admin_id(), reason=reason)
+
+
+def _act(
+    verification_id: str, action: Callable[[Verification, str], Any], message: str
+) -> ResponseReturnValue:
+    form = ReasonForm()
+    if not form.validate():
+        return _detail_page(verification_id, 422, form=form)
+    row = queries.verification(verification_id).verification
+    try:
+        action(row, form.reason.data or "")
+    except (ReasonMissing, TransitionRefused, VendorError) as error:
+        return _refused(verification_id, error)
+    done(message)
+    return _back(verification_id)
+
+
+def _refused(verification_id: str, error: IDVerifyError) -> ResponseReturnValue:
+    rollback()
+    return _detail_page(verification_id, error.http_status, problem=explain(error))
+
+
+def _back(verification_id: str) -> ResponseReturnValue:
+    return go(".verification", verification_id=verification_id)
+
+
+def _detail_page(verification_id: str, status: int = 200, **values: Any) -> ResponseReturnValue:
+    detail = queries.verification(verification_id)
+    row = detail.verification
+    values.setdefault("form", ReasonForm(formdata=None))
+    return page(
+        "verification",
+        status,
+        detail=detail,
+        row=row,
+        told=told(row),
+        can_refresh=bool(row.vendor_reference) and row.status not in _SETTLED,
+        can_approve=row.status is not Status.approved and not row.is_test,
+        can_reject=row.status is not Status.rejected,
+        can_cancel=row.status not in FINAL,
+        **values,
+    )

@@ -1,0 +1,304 @@
+"""The JSON API for the user's own pages and apps: same session, same CSRF token, same rules.
+
+Errors are problem details (RFC 9457). The CSRF token comes with ``GET /identity``, where a client
+begins anyway: a page of another origin can send the request but cannot read the answer, so no
+second address is needed for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf.csrf import generate_csrf, validate_csrf
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from wtforms import ValidationError
+
+from .. import clock, runtime, service, texts
+from ..claims import Claim, Consent
+from ..errors import (
+    IDVerifyError,
+    InvalidClaim,
+    InvalidConsent,
+    InvalidInput,
+    NotFound,
+    NotSignedIn,
+)
+from ..i18n import gettext
+from ..models import Verification
+from ..queries import own
+from ..states import Standing
+from . import pages
+from .bodies import limited_body
+from .refusals import seconds_until
+from .user_state import has_live_link, is_waiting, is_worth_asking, seconds_to_next_look
+
+blueprint = Blueprint("idverify_api", __name__)
+blueprint.after_request(pages.keep_private)
+blueprint.before_request(pages.refuse_unprintable)
+
+#: Far more than a claim and a consent need.
+_LONGEST_BODY = 16384
+_CLAIM_FIELDS = ("id_type", "id_number", "real_name", "country")
+_CONSENT_FIELDS = ("given", "country", "state")
+_BODY_FIELDS = ("claim", "consent", "application")
+#: Errors whose own words are for whoever sent the request.
+_SENDERS = (InvalidClaim, InvalidConsent)
+#: Titles where the code's words do not read as one.
+_TITLES = {
+    "csrf": "CSRF token missing or invalid",
+    "invalid_json": "Invalid JSON",
+    "too_large": "Request too large",
+    "vendor_error": "Verification service error",
+    "idverify_error": "Request failed",
+}
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class _Problem(Exception):
+    """An answer that is an error of the request itself."""
+
+    def __init__(self, status: int, code: str, detail: str | None = None) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+@blueprint.before_request
+def require_login() -> None:
+    """Answer 401 in JSON: a redirect to a login page helps no program."""
+    if not current_user.is_authenticated:
+        raise NotSignedIn("Sign in first.")
+
+
+@blueprint.get("/identity")
+def identity() -> ResponseReturnValue:
+    """Return the user's standing, their claim and the token for a POST."""
+    found = service.identity_of(_user())
+    application = _known_application(request.args.get("application") or None)
+    uses_csrf = current_app.config.get("WTF_CSRF_ENABLED", True)
+    return jsonify(
+        standing=str(found.standing if found else Standing.unverified),
+        is_verified=bool(found and found.is_verified),
+        satisfied=bool(found and found.satisfies(application)),
+        verified_at=_moment(found.verified_at if found else None),
+        expires_at=_moment(found.expires_at if found else None),
+        claim=found.claim.to_dict() if found and found.claim else None,
+        csrf_token=generate_csrf() if uses_csrf else None,
+    )
+
+
+@blueprint.post("/verifications")
+def start() -> ResponseReturnValue:
+    """Start a verification; the answer's ``redirect_url`` is where the browser goes."""
+    _require_token()
+    data = _body()
+    _require_known(data, _BODY_FIELDS)
+    application = data.get("application")
+    if application is not None and not isinstance(application, str):
+        raise InvalidInput("application", "expected a name.")
+    claim, consent = _claim(data), _consent(data)
+    row = service.start(_user(), claim, consent, application=_known_application(application))
+    answer = jsonify(**_shown(row), redirect_url=row.redirect_url)
+    answer.status_code = 201
+    answer.headers["Location"] = url_for(".verification", verification_id=row.id)
+    return answer
+
+
+@blueprint.get("/verifications/<verification_id>")
+def verification(verification_id: str) -> ResponseReturnValue:
+    """Return how an attempt of the user's stands, after asking the vendor if that is worth it."""
+    found = service.identity_of(_user())
+    row = own.attempt(verification_id, found) if found is not None else None
+    if row is None:
+        raise NotFound("There is no such verification.")
+    if is_worth_asking(row):
+        row = service.refresh_if_due(row)
+    return jsonify(_shown(row))
+
+
+@blueprint.route("/", methods=_METHODS)
+@blueprint.route("/<path:rest>", methods=_METHODS)
+def nowhere(rest: str = "") -> ResponseReturnValue:  # noqa: ARG001 - the route gives it
+    """Answer for addresses that nobody answers for; the app's own 404 is a page."""
+    adapter: Any = current_app.create_url_adapter(request)
+    # This rule takes every method, so it also catches the wrong one at an address that exists.
+    allowed = [name for name in _METHODS if adapter.match(method=name)[0] != request.endpoint]
+    if allowed:
+        raise MethodNotAllowed(valid_methods=allowed)
+    raise _Problem(404, "not_found", gettext("There is nothing at this address."))
+
+
+def _user() -> Any:
+    return current_user._get_current_object()
+
+
+def _shown(row: Verification) -> dict[str, Any]:
+    told = texts.told(row.status, row.reasons, waiting=is_waiting(row))
+    return {
+        "id": row.id,
+        "status": str(row.status),
+        "label": told.title,
+        "text": " ".join(told.lead),
+        "reasons": [_reason(code) for code in row.reasons],
+        "retryable": row.retryable,
+        "resumable": has_live_link(row),
+        "created_at": _moment(row.created_at),
+        "finished_at": _moment(row.finished_at),
+        "look_again_in": seconds_to_next_look(row),
+        "page": url_for("idverify.verification", verification_id=row.id),
+    }
+
+
+def _reason(code: str) -> dict[str, str]:
+    found = texts.reason(code)
+    return {"code": texts.public_code(code), "text": str(found.user), "next": str(found.next_step)}
+
+
+def _moment(value: datetime | None) -> str | None:
+    return value.astimezone(timezone.utc).isoformat() if value else None
+
+
+def _require_token() -> None:
+    """Check the token as Flask-WTF does for forms; the header cannot be set by another origin."""
+    if not current_app.config.get("WTF_CSRF_ENABLED", True):
+        return
+    names = current_app.config.get("WTF_CSRF_HEADERS", ["X-CSRFToken", "X-CSRF-Token"])
+    token = next((request.headers[name] for name in names if name in request.headers), None)
+    try:
+        validate_csrf(token)
+    except ValidationError:
+        raise _Problem(400, "csrf") from None
+
+
+def _body() -> Mapping[str, Any]:
+    if not request.is_json:
+        raise _Problem(415, "unsupported_media_type")
+    body = limited_body(_LONGEST_BODY)
+    if body is None:
+        raise _Problem(413, "too_large")
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        data = None  # Python's words for a depth bomb
+    if not isinstance(data, dict):
+        raise _Problem(400, "invalid_json")
+    return data
+
+
+def _known_application(name: str | None) -> str | None:
+    """Return *name* when there is such an application; ``None`` stands for the user's own."""
+    if name is None:
+        return None
+    try:
+        return service.application_named(name).name
+    except NotFound:
+        detail = gettext("There is no such application.")
+        raise _Problem(404, "not_found", detail) from None
+
+
+def _require_known(part: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    """Refuse what would be ignored: a misspelt member looks as if it had been read."""
+    for name in part:
+        if name not in known:
+            raise InvalidInput(name[:100], f"is not known here; expected {', '.join(known)}.")
+
+
+def _part(data: Mapping[str, Any], name: str, known: tuple[str, ...]) -> Mapping[str, Any] | None:
+    part = data.get(name)
+    if part is None:
+        return None
+    if not isinstance(part, dict):
+        raise InvalidInput(name, "expected an object.")
+    _require_known(part, known)
+    return part
+
+
+def _claim(data: Mapping[str, Any]) -> Claim:
+    part = _part(data, "claim", _CLAIM_FIELDS)
+    if part is None:
+        # A verified user who proves more for another application need not repeat themself.
+        found = service.identity_of(_user())
+        if found is None or not found.is_verified or found.claim is None:
+            raise InvalidClaim("id_type", "is missing: send the claim.")
+        return found.claim
+    return Claim(**{name: part.get(name) or "" for name in _CLAIM_FIELDS})
+
+
+def _consent(data: Mapping[str, Any]) -> Consent | None:
+    part = _part(data, "consent", _CONSENT_FIELDS)
+    if part is None or part.get("given") is not True:
+        return None
+    state = part.get("state")
+    return Consent(
+        ip=request.remote_addr or "",
+        country=str(part.get("country") or ""),
+        state=str(state) if state else None,
+        obtained_at=clock.now(),
+        wording=runtime.current().settings.consent_wording,
+    )
+
+
+def _problem(status: int, code: str, detail: str | None = None, **members: Any) -> Response:
+    answer = jsonify(
+        type=f"urn:flask-idverify:problem:{code}",
+        title=_TITLES.get(code) or code.replace("_", " ").capitalize(),
+        status=status,
+        detail=detail or texts.error(code),
+        code=code,
+        **{name: value for name, value in members.items() if value is not None},
+    )
+    answer.status_code = status
+    answer.mimetype = "application/problem+json"
+    return answer
+
+
+@blueprint.errorhandler(_Problem)
+def request_problem(error: _Problem) -> ResponseReturnValue:
+    """Answer for a request that cannot be understood."""
+    return _problem(error.status, error.code, error.detail)
+
+
+@blueprint.errorhandler(IDVerifyError)
+def our_problem(error: IDVerifyError) -> ResponseReturnValue:
+    """Answer for what the service refused; words of the vendor and for the admin stay inside."""
+    if pages.is_hosts_mistake(error):
+        raise error
+    retry_at: datetime | None = getattr(error, "retry_at", None)
+    attempt: Verification | None = getattr(error, "verification", None)
+    answer = _problem(
+        error.http_status,
+        error.code,
+        _own_words(error),
+        field=getattr(error, "field", None),
+        reason=getattr(error, "reason", None),
+        retry_at=_moment(retry_at),
+        verification=attempt.id if attempt is not None else None,
+    )
+    wait = seconds_until(retry_at) or getattr(error, "retry_after", None)
+    if wait is not None:
+        answer.headers["Retry-After"] = str(int(wait))
+    return answer
+
+
+def _own_words(error: IDVerifyError) -> str | None:
+    """Return what is wrong with a field of the request, which never quotes the value."""
+    if isinstance(error, _SENDERS) or type(error) is InvalidInput:
+        return texts.sentence(error.message)
+    return None
+
+
+@blueprint.errorhandler(HTTPException)
+def http_problem(error: HTTPException) -> ResponseReturnValue:
+    """Answer errors of Flask and Werkzeug in the same form."""
+    codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+    answer = _problem(error.code or 500, codes.get(error.code or 500, "idverify_error"))
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        answer.headers["Allow"] = ", ".join(error.valid_methods)
+    return answer

@@ -1,0 +1,57 @@
+"""Fixtures shared by all tests; what only one room needs stands with its tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.ctx import AppContext
+
+from flask_idverify.sandbox import SandboxServer
+from tests.hosts import Host, make_host
+from tests.vendor import Vendor
+
+
+def _close(host: Host) -> None:
+    host.app.extensions["idverify"].nudger.stop()
+    with host.app.app_context():
+        host.db.session.remove()
+        host.db.engine.dispose()
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """A host app on a database in memory."""
+    made = make_host()
+    yield made
+    _close(made)
+
+
+@pytest.fixture
+def file_host(tmp_path: Path) -> Iterator[Host]:
+    """A host app on a database file, which several threads may use at once."""
+    made = make_host(SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path}/host.db")
+    yield made
+    _close(made)
+
+
+@pytest.fixture
+def app_context(host: Host) -> Iterator[AppContext]:
+    """An app context of the host, as a view or a command has it."""
+    with host.app.app_context() as pushed:
+        yield pushed
+
+
+@pytest.fixture(scope="session")
+def _sandbox_server() -> Iterator[SandboxServer]:
+    with SandboxServer(allow_local_urls=True, processing_seconds=0.0) as server:
+        yield server
+
+
+@pytest.fixture
+def vendor(_sandbox_server: SandboxServer) -> Vendor:
+    """A simulated vendor that processes at once and sends no callbacks by itself."""
+    made = Vendor(_sandbox_server)
+    made.reset()
+    return made

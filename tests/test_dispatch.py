@@ -1,0 +1,202 @@
+"""A nudge gets what is owed done soon; it is never what the work depends on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_idverify import clock, dispatch, inbox
+from flask_idverify.models import Verification
+from tests.hosts import Host, lena, make_host
+from tests.vendor import Notification, Vendor, owed
+
+Make = Callable[..., Host]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Return a function that makes a host on a database file, closed at the end."""
+    made: list[Host] = []
+
+    def build(mode: str, **config: Any) -> Host:
+        values = {
+            "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path}/host.db",
+            "IDVERIFY_DISPATCH": mode,
+        }
+        made.append(make_host(**{**values, **config}))
+        return made[-1]
+
+    yield build
+    for host in made:
+        nudger(host).stop()
+        with host.app.app_context():
+            host.db.session.remove()
+            host.db.engine.dispose()
+
+
+def nudger(host: Host) -> dispatch.Nudger:
+    found: dispatch.Nudger = host.app.extensions["idverify"].nudger
+    return found
+
+
+def told_of(host: Host, vendor: Vendor) -> tuple[str, Notification]:
+    """Return the id of a finished attempt, and the callback about it."""
+    with host.app.app_context():
+        host.add_provider(vendor.url)
+        row = host.idverify.start(host.add_user("lena@example.com"), lena())
+        vendor.finish(row)
+        return row.id, vendor.notification(row.vendor_reference)
+
+
+def status_of(host: Host, identifier: str) -> str:
+    with host.app.app_context():
+        row = host.db.session.get(Verification, identifier)
+        assert row is not None
+        return str(row.status)
+
+
+def fetched(host: Host, identifier: str) -> bool:
+    host.db.session.rollback()
+    return host.db.session.get_one(Verification, identifier).fetched_at is not None
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.02)
+
+
+def test_thread_processes_after_a_nudge_and_then_ends(make: Make, vendor: Vendor) -> None:
+    host = make("thread")
+    identifier, told = told_of(host, vendor)
+    with host.app.app_context():
+        assert told.arrive()
+        assert not nudger(host)._thread  # started lazily
+        dispatch.nudge()
+    wait_for(lambda: status_of(host, identifier) == "approved")
+    wait_for(lambda: nudger(host)._thread is None)
+    with host.app.app_context():
+        assert owed(host) == 0
+
+
+def test_thread_stays_for_work_that_falls_due_soon(make: Make, vendor: Vendor) -> None:
+    host = make("thread")
+    with host.app.app_context():
+        host.add_provider(vendor.url)
+        row = host.idverify.start(host.add_user("lena@example.com"), lena())
+        identifier = row.id
+        assert vendor.notification(row.vendor_reference, "APPROVED_VERIFIED").arrive()
+        dispatch.nudge()
+    wait_for(lambda: len(vendor.asked("status")) == 1)
+    with host.app.app_context():
+        wait_for(lambda: fetched(host, identifier))
+        vendor.finish(host.db.session.get_one(Verification, identifier))
+        # What is due in ten seconds is due at once for a clock that has gone on.
+        with clock.shifted(seconds=11):
+            dispatch.nudge()
+            wait_for(lambda: status_of(host, identifier) == "approved")
+
+
+def test_many_nudges_keep_one_thread_and_lose_none(make: Make, vendor: Vendor) -> None:
+    host = make("thread")
+    identifier, told = told_of(host, vendor)
+    running = nudger(host)
+    with host.app.app_context():
+        for _ in range(50):
+            running.nudge()
+            named = [item for item in threading.enumerate() if item.name == "idverify-inbox"]
+            assert len(named) <= 1
+        assert told.arrive()
+        running.nudge()
+    wait_for(lambda: status_of(host, identifier) == "approved")
+
+
+def test_worker_mode_leaves_everything_to_the_worker(make: Make, vendor: Vendor) -> None:
+    host = make("worker")
+    identifier, told = told_of(host, vendor)
+    with host.app.app_context():
+        assert told.arrive()
+        dispatch.nudge()
+        assert owed(host) == 1
+    assert status_of(host, identifier) == "started"
+    found = host.app.test_cli_runner().invoke(args=["idverify", "work", "--once"])
+    assert found.exit_code == 0
+    assert "done: 1" in found.output
+    assert status_of(host, identifier) == "approved"
+
+
+def test_inline_mode_works_within_the_request(make: Make, vendor: Vendor) -> None:
+    host = make("inline")
+    identifier, told = told_of(host, vendor)
+    with host.app.app_context():
+        assert told.arrive()
+        dispatch.nudge()
+    assert status_of(host, identifier) == "approved"
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_database_in_memory_forces_inline(make: Make, url: str) -> None:
+    """A background thread would commit the host's open work on the shared connection."""
+    host = make("thread", SQLALCHEMY_DATABASE_URI=url)
+    assert host.app.extensions["idverify"].settings.dispatch == "inline"
+    assert nudger(host)._mode == "inline"
+
+
+def test_database_that_is_away_loses_no_work_and_leaks_nothing(
+    make: Make, vendor: Vendor, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    host = make("thread")
+    identifier, told = told_of(host, vendor)
+
+    def away() -> int:
+        raise OSError("Lena Gruber")
+
+    monkeypatch.setattr(dispatch, "_RETRY_SECONDS", 0.05)
+    with monkeypatch.context() as patch, caplog.at_level(logging.DEBUG):
+        patch.setattr(inbox, "drain", away)
+        with host.app.app_context():
+            assert told.arrive()
+            dispatch.nudge()
+        wait_for(lambda: "OSError" in caplog.text)
+        wait_for(lambda: nudger(host)._thread is None)
+    assert caplog.text.count("OSError") == 4  # it does not spin
+    assert "Lena" not in caplog.text
+    with host.app.app_context():
+        dispatch.nudge()
+    wait_for(lambda: status_of(host, identifier) == "approved")
+
+
+def test_inline_nudge_never_fails_the_request_it_runs_in(
+    make: Make, vendor: Vendor, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    host = make("inline")
+    _, told = told_of(host, vendor)
+
+    def away() -> int:
+        raise OSError("Lena Gruber")
+
+    monkeypatch.setattr(inbox, "drain", away)
+    with host.app.app_context():
+        assert told.arrive()
+        dispatch.nudge()
+        assert owed(host) == 1
+    assert "OSError" in caplog.text
+    assert "Lena" not in caplog.text
+
+
+def test_stopped_nudger_starts_no_further_thread(make: Make, vendor: Vendor) -> None:
+    host = make("thread")
+    _, told = told_of(host, vendor)
+    nudger(host).stop()
+    with host.app.app_context():
+        assert told.arrive()
+        dispatch.nudge()
+        assert nudger(host)._thread is None
+        assert owed(host) == 1

@@ -1,0 +1,105 @@
+"""What holds for every admin page, empty or full."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from jinja2 import ChoiceLoader, DictLoader
+
+from tests.hosts import Host, make_host
+from tests.web_admin.desk import ADMIN, SECRET, Desk, Reader, add_provider, words
+
+
+def read(desk: Desk, path: str) -> str:
+    answer = desk.get(path)
+    assert answer.status_code == 200, path
+    return answer.text
+
+
+def test_no_page_holds_inline_script_or_style(desk: Desk, paths: list[str]) -> None:
+    for path in paths:
+        page = read(desk, path)
+        assert Reader(page).forbidden == [], path
+        assert "javascript:" not in page
+
+
+def test_no_page_gives_two_things_one_id(desk: Desk, paths: list[str]) -> None:
+    for path in paths:
+        ids = Reader(read(desk, path)).ids
+        assert len(ids) == len(set(ids)), (path, ids)
+
+
+def test_no_page_shows_a_secret(desk: Desk, paths: list[str]) -> None:
+    for path in paths:
+        page = read(desk, path)
+        assert SECRET not in page, path
+        assert "sandbox-secret" not in page, path
+
+
+def test_every_form_carries_a_token(desk: Desk, paths: list[str]) -> None:
+    for path in paths:
+        reader = Reader(read(desk, path))
+        for action, fields in zip(reader.actions, reader.forms, strict=True):
+            assert "csrf_token" in fields or action == f"{ADMIN}/verifications", (path, action)
+
+
+def test_every_page_leads_to_the_others(desk: Desk, paths: list[str]) -> None:
+    for path in paths:
+        page = read(desk, path)
+        for part in ("", "verifications", "applications", "providers"):
+            assert f'href="{ADMIN}/{part}"' in page
+
+
+def test_no_address_holds_personal_data(desk: Desk, paths: list[str]) -> None:
+    for path in paths:
+        links = re.findall(r'(?:href|action)="([^"]*)"', read(desk, path))
+        assert not [link for link in links if "U7301945" in link or "Gruber" in link]
+
+
+def test_empty_lists_say_what_to_do(desk: Desk) -> None:
+    assert "No provider is set up" in words(desk.get("/"))
+    assert "No provider yet" in words(desk.get("/providers"))
+    assert "No application yet" in words(desk.get("/applications"))
+    assert "No verification yet" in words(desk.get("/verifications"))
+    assert "Nothing fits this filter" in words(desk.get("/verifications?status=approved"))
+
+
+def test_the_overview_counts_tells_what_is_missing_and_what_waits(
+    desk: Desk, paths: list[str]
+) -> None:
+    page = words(desk.get("/"))
+    assert "Approved 1 0" in page
+    assert "Not accepted 2 0" in page
+    assert "nobody can be verified" not in page
+    assert "This app admits sandboxes" in page
+
+
+def test_the_overview_misses_links_and_notices_disabled_ones(host: Host, desk: Desk) -> None:
+    provider = add_provider(host)
+    assert "No application uses a provider" in words(desk.get("/"))
+    desk.send("/applications/new", name="default")
+    application = desk.get("/applications").text.split(f"{ADMIN}/applications/")[2].split('"')[0]
+    path = f"/applications/{application}"
+    desk.send(f"{path}/links", path, provider=provider)
+    assert "nobody can be verified" not in words(desk.get("/"))
+    desk.send(f"/providers/{provider}", enabled=None)
+    assert "Every linked provider is disabled" in words(desk.get("/"))
+
+
+def test_a_host_may_bring_its_own_base_template() -> None:
+    host = make_host(IDVERIFY_BASE_TEMPLATE="house.html")
+    loader = host.app.jinja_loader
+    assert loader is not None
+    house = "<title>House</title><body>{% block content %}{% endblock %}</body>"
+    host.app.jinja_loader = ChoiceLoader([DictLoader({"house.html": house}), loader])
+    desk = Desk(host)
+    page = desk.get("/providers").text
+    assert "<title>House</title>" in page
+    assert f'href="{ADMIN}/applications"' in page
+
+
+@pytest.mark.parametrize("tag", ["title", "h1"])
+def test_every_page_has_one_name(desk: Desk, paths: list[str], tag: str) -> None:
+    for path in paths:
+        assert read(desk, path).count(f"<{tag}") == 1, path
