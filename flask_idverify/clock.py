@@ -29,7 +29,7 @@ def shifted(**delta: float) -> Iterator[None]:
 
 @contextmanager
 def stopped() -> Iterator[datetime]:
-    """Hold the clock of this process for a while, and give the moment; ``shifted`` still moves it."""
+    """Hold the clock of this process still; ``shifted`` moves it all the same."""
     global _stopped  # noqa: PLW0603 - one clock per process is the point
     before = _stopped
     _stopped = before or datetime.now(timezone.utc)
