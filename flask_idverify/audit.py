@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import event, insert, inspect, select, update
 
-from . import clock, runtime
+from . import clock, origin, runtime
 from .encryption import Macs
 from .errors import AuditBroken, IDVerifyError
 from .models import AuditEntry, AuditHead
@@ -64,6 +64,7 @@ def append(
         sequence=row.sequence,
         at=clock.now(),
         actor=actor,
+        origin=origin.current(),
         action=action,
         facts=dict(facts or {}),
         key_id=macs.current_id,
@@ -127,6 +128,7 @@ def _canonical(entry: AuditEntry) -> bytes:
         entry.sequence,
         _moment(entry.at),
         entry.actor,
+        entry.origin,
         entry.action,
         entry.facts,
         entry.key_id,

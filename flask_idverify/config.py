@@ -3,93 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
 
+from . import config_values as read
 from .errors import ConfigurationError
+from .networks import Networks
 
 PREFIX = "IDVERIFY_"
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("expected a text")
-    return value.strip()
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in ("1", "true", "yes", "on"):
-        return True
-    if isinstance(value, str) and value.lower() in ("0", "false", "no", "off"):
-        return False
-    raise ValueError("expected True or False")
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        # Environment variables can only hold one string.
-        value = [part for part in re.split(r"[,\s]+", value) if part]
-    if not isinstance(value, Iterable) or isinstance(value, Mapping):
-        raise ValueError("expected a list of texts")
-    return tuple(_text(item) for item in value)
-
-
-def _number(low: float, high: float, kind: type = int) -> Callable[[Any], Any]:
-    def parse(value: Any) -> Any:
-        if isinstance(value, bool):
-            raise ValueError("expected a number")
-        try:
-            number = kind(value)
-        except (TypeError, ValueError):
-            raise ValueError("expected a number") from None
-        if isinstance(value, float) and number != value:
-            raise ValueError("expected a whole number")
-        if not low <= number <= high:
-            raise ValueError(f"expected a number from {low:g} to {high:g}")
-        return number
-
-    return parse
-
-
-def _choice(*choices: str) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        if value not in choices:
-            raise ValueError(f"expected one of {', '.join(choices)}")
-        return str(value)
-
-    return parse
-
-
-def _prefix(value: Any) -> str:
-    text = _text(value).rstrip("/")
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", text):
-        raise ValueError("expected a path such as /identity")
-    return text
-
-
-def _user_agent(value: Any) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"[\w.&-]+( [\w.&-]+)* [\w.-]+/[\w.-]+", text, re.ASCII):
-        raise ValueError('expected "Company Application/version", which the vendor demands')
-    return text
-
-
-def _external_url(value: Any) -> str:
-    text = _text(value).rstrip("/")
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise ValueError("expected an absolute URL such as https://id.example.com")
-    _ = parts.port  # raises ValueError for what is no port
-    if parts.query or parts.fragment:
-        raise ValueError("expected a URL without query and fragment")
-    return text
 
 
 def _key(default: Any, parse: Callable[[Any], Any], meaning: str, shown: str = "") -> Any:
@@ -102,78 +27,114 @@ class Settings:
 
     encryption_keys: tuple[str, ...] = _key(
         (),
-        _texts,
+        read.texts,
         "Keys for encryption at rest, 32 random bytes each in url-safe base64; "
         "the first encrypts, all decrypt.",
         "required",
     )
     external_url: str = _key(
         "",
-        _external_url,
+        read.external_url,
         "The public address of your app, e.g. `https://id.example.com`: "
         "callback and return URLs are built from it, never from a Host header.",
         "required",
     )
     audit_keys: tuple[str, ...] = _key(
         (),
-        _texts,
+        read.texts,
         "Keys that seal the audit log. Set your own before you ever drop an encryption key.",
         "derived from the encryption keys",
     )
     fingerprint_keys: tuple[str, ...] = _key(
         (),
-        _texts,
+        read.texts,
         "Keys of the fingerprints that find the same papers on two accounts. Set "
         "your own before you ever drop an encryption key.",
         "derived from the encryption keys",
     )
-    url_prefix: str = _key("/identity", _prefix, "Where our pages are mounted.")
+    url_prefix: str = _key("/identity", read.prefix, "Where our pages are mounted.")
     user_agent: str = _key(
         "Flask-IDVerify FlaskIDVerify/0.1",
-        _user_agent,
+        read.user_agent,
         "`Company Application/version`, sent to the vendor, who demands it.",
     )
     allowed_endpoints: tuple[str, ...] = _key(
         (),
-        _texts,
+        read.texts,
         "Further vendor hosts or base URLs that admins may enter as endpoints.",
         "none",
     )
     allow_sandbox: bool = _key(
         False,
-        _flag,
+        read.flag,
         "Admit sandboxes, plain http and ports on loopback. Never in production.",
         "only under `TESTING` or `DEBUG`",
     )
     connect_timeout: float = _key(
-        5.0, _number(0.1, 60, float), "Seconds until a connection to the vendor must stand."
+        5.0, read.number(0.1, 60, float), "Seconds until a connection to the vendor must stand."
     )
     read_timeout: float = _key(
-        20.0, _number(0.1, 120, float), "Seconds to wait for the vendor's answer."
+        20.0, read.number(0.1, 120, float), "Seconds to wait for the vendor's answer."
     )
     dispatch: str = _key(
         "thread",
-        _choice("thread", "inline", "worker"),
+        read.choice("thread", "inline", "worker"),
         "Who processes a stored callback: a `thread` of this process, the request itself "
         "(`inline`), or only `flask idverify work` (`worker`).",
     )
     max_attempts: int = _key(
-        5, _number(1, 1000), "Attempts a user has in 24 hours, unless a link's policy says."
+        5, read.number(1, 1000), "Attempts a user has in 24 hours, unless a link's policy says."
     )
     end_after_days: int = _key(
-        7, _number(1, 365), "Days after its link expired at which a silent attempt is ended."
+        7, read.number(1, 365), "Days after its link expired at which a silent attempt is ended."
     )
     callback_max_bytes: int = _key(
-        65536, _number(1024, 1048576), "Largest callback body that is read; above it: 413."
+        65536, read.number(1024, 1048576), "Largest callback body that is read; above it: 413."
+    )
+    callback_networks: Networks = _key(
+        (),
+        read.networks,
+        "Addresses that callbacks are taken from: CIDR ranges, or the vendor's lists `jumio-us`, "
+        "`jumio-eu`, `jumio-sgp`. Behind a proxy, ProxyFix must be set up.",
+        "any",
+    )
+    retention_days: tuple[tuple[str, int], ...] = _key(
+        (),
+        read.retention,
+        "Days after which `flask idverify purge` removes personal data of ended attempts, by "
+        'status, e.g. `{"rejected": 90, "approved": 1825, "unmatched": 30}`, or one number.',
+        "kept until erased",
+    )
+    legal_hold: Callable[[str], str | bool | None] | None = _key(
+        None,
+        read.function,
+        "A function that takes a user's id and returns why their data must be kept (or nothing): "
+        "erasure and purge then refuse.",
+        "nobody",
+    )
+    audit_addresses: str = _key(
+        "network",
+        read.choice("network", "full", "none"),
+        "How the audit log keeps where a request came from: its `network` (/24, IPv6 /48), the "
+        "`full` address, or `none`.",
+    )
+    audit_signing_key: str = _key(
+        "",
+        read.text,
+        "Ed25519 key that signs audit exports, 32 random bytes in url-safe base64; "
+        "`flask idverify audit public-key` shows its public half.",
+        "exports are refused",
     )
     consent_wording: str = _key(
-        "1", _text, "Version of the consent wording on your start page, stored with each consent."
+        "1",
+        read.text,
+        "Version of the consent wording on your start page, stored with each consent.",
     )
     default_application: str = _key(
-        "default", _text, "The application that users are verified for when none is named."
+        "default", read.text, "The application that users are verified for when none is named."
     )
     base_template: str = _key(
-        "idverify/base.html", _text, "The template that all our pages extend."
+        "idverify/base.html", read.text, "The template that all our pages extend."
     )
 
     def __repr__(self) -> str:

@@ -33,6 +33,7 @@ TABLES = {
     "idverify_gate",
     "idverify_callback",
     "idverify_identity",
+    "idverify_outbox",
     "idverify_provider",
     "idverify_vendor_account",
     "idverify_verification",

@@ -1,0 +1,45 @@
+"""Users: how an attempt stands, and reopening an identity."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy import select
+
+from .. import runtime, service
+from ..errors import IDVerifyError
+from ..models import Identity, Verification
+from .group import Problem, commands
+
+
+@commands.command("refresh")
+@click.argument("verification_id")
+@with_appcontext
+def refresh(verification_id: str) -> None:
+    """Ask the vendor how a verification stands."""
+    row = runtime.current().db.session.get(Verification, verification_id)
+    if row is None:
+        raise Problem(f"There is no verification {verification_id!r}.")
+    try:
+        row = service.refresh(row)
+    except IDVerifyError as error:
+        raise Problem.of(error) from None
+    click.echo(f"{row.id}: {row.status} {' '.join(row.reasons)}".rstrip())
+
+
+@commands.command("reset")
+@click.argument("user_id")
+@click.option("--admin", required=True, help="Who signs; kept in the audit log.")
+@click.option("--reason", required=True, help="Why; kept encrypted.")
+@with_appcontext
+def reset(user_id: str, admin: str, reason: str) -> None:
+    """Reopen the identity of USER_ID: the locked facts go, the user may verify again."""
+    session = runtime.current().db.session
+    row = session.scalar(select(Identity).where(Identity.user_id == user_id))
+    if row is None:
+        raise Problem(f"There is no identity of user {user_id!r}.")
+    try:
+        service.reset(row, admin=admin, reason=reason)
+    except IDVerifyError as error:
+        raise Problem.of(error) from None
+    click.echo("Reset. The user may state a new claim and verify again.")

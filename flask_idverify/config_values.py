@@ -1,0 +1,144 @@
+"""How configuration values are read. Each parser returns the value in its type, or raises
+``ValueError`` with what was expected; values are never quoted, since some are secrets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_network
+from typing import Any
+from urllib.parse import urlsplit
+
+from .networks import NAMED, Network, Networks
+from .states import FINAL
+
+#: What the vendor told about no verification of ours.
+UNMATCHED = "unmatched"
+
+
+def text(value: Any) -> str:
+    """Return a text without space around it."""
+    if not isinstance(value, str):
+        raise ValueError("expected a text")
+    return value.strip()
+
+
+def flag(value: Any) -> bool:
+    """Return a truth value, also from what an environment variable can hold."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("1", "true", "yes", "on"):
+        return True
+    if isinstance(value, str) and value.lower() in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("expected True or False")
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Return several texts, from a list or from one text with commas or spaces."""
+    if isinstance(value, str):
+        # Environment variables can only hold one string.
+        value = [part for part in re.split(r"[,\s]+", value) if part]
+    if not isinstance(value, Iterable) or isinstance(value, Mapping):
+        raise ValueError("expected a list of texts")
+    return tuple(text(item) for item in value)
+
+
+def number(low: float, high: float, kind: type = int) -> Callable[[Any], Any]:
+    """Return a parser of numbers from *low* to *high*."""
+
+    def parse(value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("expected a number")
+        try:
+            number = kind(value)
+        except (TypeError, ValueError):
+            raise ValueError("expected a number") from None
+        if isinstance(value, float) and number != value:
+            raise ValueError("expected a whole number")
+        if not low <= number <= high:
+            raise ValueError(f"expected a number from {low:g} to {high:g}")
+        return number
+
+    return parse
+
+
+def choice(*choices: str) -> Callable[[Any], str]:
+    """Return a parser that takes one of *choices*."""
+
+    def parse(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}")
+        return str(value)
+
+    return parse
+
+
+def prefix(value: Any) -> str:
+    """Return a URL path without a slash at its end."""
+    found = text(value).rstrip("/")
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", found):
+        raise ValueError("expected a path such as /identity")
+    return found
+
+
+def user_agent(value: Any) -> str:
+    """Return what the vendor takes as a ``User-Agent`` (reference, 2A.1)."""
+    found = text(value)
+    if not re.fullmatch(r"[\w.&-]+( [\w.&-]+)* [\w.-]+/[\w.-]+", found, re.ASCII):
+        raise ValueError('expected "Company Application/version", which the vendor demands')
+    return found
+
+
+def external_url(value: Any) -> str:
+    """Return an absolute URL without query, fragment or user."""
+    found = text(value).rstrip("/")
+    parts = urlsplit(found)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise ValueError("expected an absolute URL such as https://id.example.com")
+    _ = parts.port  # raises ValueError for what is no port
+    if parts.query or parts.fragment:
+        raise ValueError("expected a URL without query and fragment")
+    return found
+
+
+def retention(value: Any) -> tuple[tuple[str, int], ...]:
+    """Return days by final status, from such a mapping, from one number for all, or from a text."""
+    kinds = [*sorted(str(status.value) for status in FINAL), UNMATCHED]
+    if isinstance(value, str):
+        pairs = [part.partition("=") for part in re.split(r"[,\s]+", value) if part]
+        value = value if any(not equals for _, equals, _ in pairs) else {n: d for n, _, d in pairs}
+    days = number(1, 36500)
+    if not isinstance(value, Mapping):
+        return tuple((name, days(value)) for name in kinds)
+    for name in value:
+        if str(name) not in kinds:
+            raise ValueError(
+                f"{str(name)!r} cannot be kept for a time; known are {', '.join(kinds)}"
+            )
+    return tuple((str(name), days(given)) for name, given in value.items())
+
+
+def networks(value: Any) -> Networks:
+    """Return address ranges, each given in CIDR or as one of the named sets."""
+    found: list[Network] = []
+    for item in texts(value):
+        if item in NAMED:
+            found += NAMED[item]
+            continue
+        try:
+            found.append(ip_network(item))
+        except ValueError:
+            raise ValueError(
+                "expected addresses, ranges such as 203.0.113.0/24 or 2001:db8::/32, or "
+                f"{', '.join(NAMED)}"
+            ) from None
+    return tuple(dict.fromkeys(found))
+
+
+def function(value: Any) -> Callable[..., Any]:
+    """Return a callable as it is."""
+    if not callable(value):
+        raise ValueError("expected a function")
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,118 @@
+"""Verifications: one attempt of one user with one provider."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from .. import clock
+from ..claims import Claim, Consent, Document
+from ..columns import Exact, sealed_json, sealed_text
+from ..states import Status
+from .base import Base
+from .people import Identity
+from .setup import Application, Provider
+
+
+class Verification(Base):
+    """One attempt of one user with one provider."""
+
+    __tablename__ = "idverify_verification"
+    __table_args__ = (
+        UniqueConstraint("active_key", name="uq_idverify_verification_active"),
+        UniqueConstraint("reference", name="uq_idverify_verification_reference"),
+        UniqueConstraint("callback_key_digest", name="uq_idverify_verification_callback_key"),
+        ForeignKeyConstraint(
+            ["identity_id"], ["idverify_identity.id"], name="fk_idverify_verification_identity"
+        ),
+        ForeignKeyConstraint(
+            ["application_id"],
+            ["idverify_application.id"],
+            name="fk_idverify_verification_application",
+        ),
+        ForeignKeyConstraint(
+            ["provider_id"], ["idverify_provider.id"], name="fk_idverify_verification_provider"
+        ),
+        Index("ix_idverify_verification_user", "user_id", "created_at"),
+        Index("ix_idverify_verification_identity", "identity_id"),
+        Index("ix_idverify_verification_application", "application_id"),
+        Index("ix_idverify_verification_provider", "provider_id", "vendor_reference"),
+        Index("ix_idverify_verification_status", "status", "created_at"),
+        Index("ix_idverify_verification_due", "next_poll_at"),
+        Index("ix_idverify_verification_retention", "erased_at", "status", "finished_at"),
+    )
+
+    user_id: Mapped[str] = mapped_column(Exact(255))
+    identity_id: Mapped[str] = mapped_column(Exact(36))
+    application_id: Mapped[str | None] = mapped_column(Exact(36))
+    provider_id: Mapped[str] = mapped_column(Exact(36))
+    is_test: Mapped[bool] = mapped_column(Boolean(), default=False)
+    #: One unfinished attempt per user and application: set while unfinished, cleared at the end.
+    active_key: Mapped[str | None] = mapped_column(Exact(64))
+
+    status: Mapped[Status] = mapped_column(default=Status.created)
+    reason: Mapped[str | None] = mapped_column(Exact(60))
+    reasons: Mapped[list[str]] = mapped_column(default=list)
+    retryable: Mapped[bool] = mapped_column(Boolean(), default=False)
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    checks: Mapped[list[str]] = mapped_column(default=list)
+    rule: Mapped[str | None] = mapped_column(Exact(60))
+    risk: Mapped[float | None] = mapped_column(Float())
+    #: The vendor took an approval back (or gave one late); the admin should look.
+    reversed_at: Mapped[datetime | None] = mapped_column()
+    #: Ids of other users' verifications in which the vendor saw the same face.
+    related: Mapped[list[str]] = mapped_column(default=list)
+    policy: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    claim_sealed: Mapped[str | None] = mapped_column(Text())
+    document_sealed: Mapped[str | None] = mapped_column(Text())
+    consent_sealed: Mapped[str | None] = mapped_column(Text())
+
+    #: What the vendor calls ``customerInternalReference``: random, says nothing of the person.
+    reference: Mapped[str] = mapped_column(Exact(64), default=lambda: secrets.token_urlsafe(18))
+    vendor_reference: Mapped[str | None] = mapped_column(Exact(64))
+    account_id: Mapped[str | None] = mapped_column(Exact(64))
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    answer: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    redirect_url_sealed: Mapped[str | None] = mapped_column(Text())
+    link_expires_at: Mapped[datetime | None] = mapped_column()
+    callback_key_digest: Mapped[str] = mapped_column(Exact(64))
+
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    started_at: Mapped[datetime | None] = mapped_column()
+    returned_at: Mapped[datetime | None] = mapped_column()
+    captured_at: Mapped[datetime | None] = mapped_column()
+    finished_at: Mapped[datetime | None] = mapped_column()
+    fetched_at: Mapped[datetime | None] = mapped_column()
+    decided_by: Mapped[str | None] = mapped_column(Exact(255))
+    note_sealed: Mapped[str | None] = mapped_column(Text())
+    #: The vendor's own words of the last failed call, masked; for the admin only.
+    vendor_message: Mapped[str | None] = mapped_column(Text())
+
+    #: When everything personal was removed.
+    erased_at: Mapped[datetime | None] = mapped_column()
+
+    next_poll_at: Mapped[datetime | None] = mapped_column()
+    polls: Mapped[int] = mapped_column(Integer(), default=0)
+    leased_until: Mapped[datetime | None] = mapped_column()
+
+    claim = sealed_json("claim_sealed", Claim.to_dict, lambda data: Claim(**data))
+    document = sealed_json("document_sealed", Document.to_dict, Document.from_dict)
+    consent = sealed_json("consent_sealed", Consent.to_dict, Consent.from_dict)
+    redirect_url = sealed_text("redirect_url_sealed")
+    note = sealed_text("note_sealed")
+
+    provider: Mapped[Provider] = relationship()
+    application: Mapped[Application | None] = relationship()
+    identity: Mapped[Identity] = relationship()
