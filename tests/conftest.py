@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,22 @@ from flask.ctx import AppContext
 from flask_idverify.sandbox import SandboxServer
 from tests.hosts import Host, make_host
 from tests.vendor import Vendor
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--volume",
+        choices=("small", "full"),
+        default="full" if os.environ.get("CI") == "true" else "small",
+        help="How many inputs, rows and kills; full by default where CI=true.",
+    )
+
+
+@pytest.fixture(scope="session")
+def volume(pytestconfig: pytest.Config) -> Callable[[int, int], int]:
+    """Choose between a number for everyday and the full one."""
+    full = pytestconfig.getoption("--volume") == "full"
+    return lambda small, whole: whole if full else small
 
 
 def _close(host: Host) -> None:
