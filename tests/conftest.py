@@ -10,6 +10,7 @@ import pytest
 from flask.ctx import AppContext
 
 from flask_idverify.sandbox import SandboxServer
+from tests.databases import SERVER, Databases, file_uri
 from tests.hosts import Host, make_host
 from tests.vendor import Vendor
 
@@ -21,6 +22,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="full" if os.environ.get("CI") == "true" else "small",
         help="How many inputs, rows and kills; full by default where CI=true.",
     )
+    parser.addoption(
+        "--database-url",
+        help="Run on this server instead of SQLite, e.g. postgresql+psycopg://postgres@127.0.0.1/test",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    url = config.getoption("--database-url")
+    if url:
+        SERVER.append(Databases(url))
+
+
+def pytest_unconfigure() -> None:
+    while SERVER:
+        SERVER.pop().drop()
+
+
+@pytest.fixture(autouse=True)
+def _empty_databases() -> Iterator[None]:
+    """Nothing of one test is left in a server's database for the next."""
+    yield
+    if SERVER:
+        SERVER[0].release()
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +72,7 @@ def host() -> Iterator[Host]:
 @pytest.fixture
 def file_host(tmp_path: Path) -> Iterator[Host]:
     """A host app on a database file, which several threads may use at once."""
-    made = make_host(SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path}/host.db")
+    made = make_host(SQLALCHEMY_DATABASE_URI=file_uri(tmp_path))
     yield made
     _close(made)
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.serving import make_server
 
 from flask_idverify import Claim, Consent, IDVerify, clock, identity_required
+from tests.databases import memory_uri
 
 
 class Host:
@@ -61,7 +62,7 @@ def make_host(
     app.config.update(
         TESTING=True,
         SECRET_KEY="a test's secret key",
-        SQLALCHEMY_DATABASE_URI="sqlite://",
+        SQLALCHEMY_DATABASE_URI=config.get("SQLALCHEMY_DATABASE_URI") or memory_uri(),
         WTF_CSRF_ENABLED=csrf,
         IDVERIFY_EXTERNAL_URL="https://id.example.com",
         IDVERIFY_USER_AGENT="ExampleCo IdentityGate/1.0",
