@@ -11,7 +11,7 @@ from flask.ctx import AppContext
 
 from flask_idverify.sandbox import SandboxServer
 from tests.databases import SERVER, Databases, file_uri
-from tests.hosts import Host, make_host
+from tests.hosts import Host, close_all, make_host
 from tests.vendor import Vendor
 
 
@@ -34,6 +34,13 @@ def pytest_configure(config: pytest.Config) -> None:
         SERVER.append(Databases(url))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if SERVER:
+        others = [item for item in items if item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
 def pytest_unconfigure() -> None:
     while SERVER:
         SERVER.pop().drop()
@@ -41,8 +48,9 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True)
 def _empty_databases() -> Iterator[None]:
-    """Nothing of one test is left in a server's database for the next."""
+    """Nothing of one test is left for the next, least of all in a server's database."""
     yield
+    close_all()
     if SERVER:
         SERVER[0].release()
 
@@ -54,27 +62,16 @@ def volume(pytestconfig: pytest.Config) -> Callable[[int, int], int]:
     return lambda small, whole: whole if full else small
 
 
-def _close(host: Host) -> None:
-    host.app.extensions["idverify"].nudger.stop()
-    with host.app.app_context():
-        host.db.session.remove()
-        host.db.engine.dispose()
-
-
 @pytest.fixture
-def host() -> Iterator[Host]:
+def host() -> Host:
     """A host app on a database in memory."""
-    made = make_host()
-    yield made
-    _close(made)
+    return make_host()
 
 
 @pytest.fixture
-def file_host(tmp_path: Path) -> Iterator[Host]:
+def file_host(tmp_path: Path) -> Host:
     """A host app on a database file, which several threads may use at once."""
-    made = make_host(SQLALCHEMY_DATABASE_URI=file_uri(tmp_path))
-    yield made
-    _close(made)
+    return make_host(SQLALCHEMY_DATABASE_URI=file_uri(tmp_path))
 
 
 @pytest.fixture

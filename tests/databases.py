@@ -24,10 +24,15 @@ class Databases:
         self._free: list[str] = []
         self._used: list[str] = []
 
-    def take(self) -> str:
-        """Return the URL of an empty database that nobody uses (its tables may stand)."""
+    def take(self, *, bare: bool = False) -> str:
+        """Return the URL of an empty database that nobody uses.
+
+        :param bare: without our tables, which may stand otherwise.
+        """
         name = self._free.pop() if self._free else self._make()
         self._used.append(name)
+        if bare:
+            self._bare(name)
         return self._at(name).render_as_string(hide_password=False)
 
     def release(self) -> None:
@@ -77,28 +82,23 @@ class Databases:
                     connection.execute(text(f"KILL {int(number)}"))
 
     def _empty(self, name: str) -> None:
+        """Empty our tables and drop the host's: each host may have others."""
         metadata = MetaData()
         with _connected(self._at(name)) as engine:
             metadata.reflect(engine)
-            if set(metadata.tables) - {"user"} and len(metadata.tables) > 1:
-                with engine.connect() as connection:
-                    for table in reversed(metadata.sorted_tables):
+            hosts = [t for t in metadata.tables.values() if not t.name.startswith("idverify_")]
+            metadata.drop_all(engine, tables=hosts)
+            with engine.connect() as connection:
+                for table in reversed(metadata.sorted_tables):
+                    if table not in hosts:
                         connection.execute(table.delete())
-                        if table.name == "user":
-                            connection.execute(text(self._restart()))
-            strangers = [
-                table
-                for table in metadata.tables.values()
-                if table.name != "user" and not table.name.startswith("idverify_")
-            ]
-            if strangers:
-                metadata.drop_all(engine)
 
-    def _restart(self) -> str:
-        """Ids begin at 1 again, as in a new database."""
-        if self.is_postgresql:
-            return 'ALTER SEQUENCE "user_id_seq" RESTART'
-        return "ALTER TABLE user AUTO_INCREMENT = 1"
+    def _bare(self, name: str) -> None:
+        """Drop every table."""
+        metadata = MetaData()
+        with _connected(self._at(name)) as engine:
+            metadata.reflect(engine)
+            metadata.drop_all(engine)
 
 
 @contextlib.contextmanager
@@ -114,9 +114,9 @@ def _connected(url: URL):  # type: ignore[no-untyped-def]
 SERVER: list[Databases] = []
 
 
-def memory_uri() -> str:
+def memory_uri(*, bare: bool = False) -> str:
     """Return the URI of an empty database that only this process sees, where the engine has it."""
-    return SERVER[0].take() if SERVER else "sqlite://"
+    return SERVER[0].take(bare=bare) if SERVER else "sqlite://"
 
 
 def file_uri(folder: Path) -> str:

@@ -54,6 +54,10 @@ class Host:
         return provider
 
 
+#: Those of the present test.
+MADE: list[Host] = []
+
+
 def make_host(
     *, csrf: bool = True, tables: bool = True, idverify: IDVerify | None = None, **config: Any
 ) -> Host:
@@ -62,7 +66,8 @@ def make_host(
     app.config.update(
         TESTING=True,
         SECRET_KEY="a test's secret key",
-        SQLALCHEMY_DATABASE_URI=config.get("SQLALCHEMY_DATABASE_URI") or memory_uri(),
+        SQLALCHEMY_DATABASE_URI=config.get("SQLALCHEMY_DATABASE_URI")
+        or memory_uri(bare=not tables),
         WTF_CSRF_ENABLED=csrf,
         IDVERIFY_EXTERNAL_URL="https://id.example.com",
         IDVERIFY_USER_AGENT="ExampleCo IdentityGate/1.0",
@@ -72,6 +77,7 @@ def make_host(
     db = SQLAlchemy()
 
     class User(db.Model, UserMixin):  # type: ignore[name-defined,misc]
+        __tablename__ = "member"  # "user" is a reserved word on some engines
         id: Mapped[int] = mapped_column(primary_key=True)
         email: Mapped[str] = mapped_column(String(255), unique=True)
         real_name: Mapped[str | None] = mapped_column(String(200))
@@ -110,7 +116,21 @@ def make_host(
     if tables:
         with app.app_context():
             db.create_all()
-    return Host(app, db, User, idverify)
+    made = Host(app, db, User, idverify)
+    MADE.append(made)
+    return made
+
+
+def close_all() -> None:
+    """Give back what the hosts of a test still hold: threads and connections."""
+    while MADE:
+        host = MADE.pop()
+        if "idverify" in host.app.extensions:
+            host.idverify.close(host.app)
+        with host.app.app_context():
+            host.db.session.remove()
+            for engine in host.db.engines.values():
+                engine.dispose()
 
 
 def lena(**changes: str) -> Claim:

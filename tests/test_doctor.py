@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from flask_login import LoginManager
 from flask_wtf import CSRFProtect
 from sqlalchemy import text, update
@@ -46,6 +47,7 @@ def dispose(host: Host) -> None:
         host.db.engine.dispose()
 
 
+@pytest.mark.sqlite("the advice is about it")
 def test_good_installation_has_no_error_and_no_warning_but_the_database() -> None:
     found = look(healthy())
     assert {about for about, (level, _) in found.items() if level != "ok"} == {"database"}

@@ -49,6 +49,7 @@ def leave(host: Host, user: Any, how: str) -> None:
     host.db.session.commit()
 
 
+@pytest.mark.sqlite("only it reuses ids")
 @pytest.mark.parametrize("how", ["forget", "watch"])
 def test_next_user_with_a_reused_id_inherits_nothing(host: Host, vendor: Vendor, how: str) -> None:
     host.add_provider(vendor.url, PLATFORM)
@@ -108,6 +109,7 @@ def test_users_without_identity_leave_quietly(host: Host) -> None:
     assert host.db.session.scalars(select(VendorAccount)).all() == []
 
 
+@pytest.mark.sqlite("only it reuses ids")
 def test_reused_id_is_the_danger_this_guards_against(host: Host, verify: Verify) -> None:
     """The positive control: a statement past the ORM is not watched, and the heir inherits."""
     host.idverify.watch_users(host.User)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, delete, insert, select, text, update
+from sqlalchemy import String, bindparam, cast, delete, insert, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -123,7 +123,7 @@ WRITES: dict[str, Write] = {
     ),
     "subquery": lambda host, user: host.db.session.execute(
         update(host.User)
-        .where(host.User.id.in_(select(Identity.user_id)))
+        .where(cast(host.User.id, String).in_(select(Identity.user_id)))
         .values(real_name="X", nickname="X")
     ),
     "merge": _merge,
@@ -139,7 +139,7 @@ def test_locked_column_of_a_verified_user_cannot_be_written(
         WRITES[way](host, user)
     assert "Lena" not in str(refusal.value)
     host.db.session.rollback()
-    stored = host.db.session.execute(text("SELECT real_name, nickname FROM user ORDER BY id"))
+    stored = host.db.session.execute(text("SELECT real_name, nickname FROM member ORDER BY id"))
     assert stored.all() == [("Lena Gruber", "L"), ("Free Bird", "F")]
 
 

@@ -285,7 +285,7 @@ def test_migrations_create_the_tables_then_find_no_difference(tmp_path: Path) ->
 def test_every_host_of_the_tests_starts_with_the_same_tables() -> None:
     host = make_host()
     with host.app.app_context():
-        assert set(inspect(host.db.engine).get_table_names()) == {*TABLES, "user"}
+        assert set(inspect(host.db.engine).get_table_names()) == {*TABLES, "member"}
         host.db.session.remove()
         host.db.engine.dispose()
 

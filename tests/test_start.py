@@ -250,7 +250,7 @@ def test_uncommitted_work_of_the_host_is_never_committed(
     if state == "core":
         session.execute(model.__table__.insert().values(email="h@example.com", is_admin=False))
     if state == "text":
-        session.execute(text("UPDATE user SET nickname = 'half'"))
+        session.execute(text("UPDATE member SET nickname = 'half'"))
     for call in (lambda: host.idverify.start(user, lena()), inbox.drain):
         with pytest.raises(PendingChanges):
             call()
