@@ -67,7 +67,7 @@ def providers(sandbox_url: str, *, follow: bool) -> None:
             name=name,
             type=kind,
             client_id="sandbox-id",
-            client_secret="sandbox-secret",  # noqa: S106 - the simulated vendor's, no secret
+            client_secret="sandbox-secret",  # nosec B106  # noqa: S106 - the simulated vendor's, no secret
             endpoint=sandbox_url,
         )
         idverify.link(provider, conditions={"id_types": id_types})

@@ -92,7 +92,7 @@ def transaction(ref: str) -> Response:
 @blueprint.post(f"{_TRANSACTION}/complete")
 def complete(ref: str) -> Response:
     """Go through the hosted page without a browser."""
-    given = _members({"scenario": _text, "document": _object, "callback": _FLAG})
+    given = _members({"scenario": _text, "document": _object, "callback": _FLAG, "related": _names})
     return answer(sandbox().complete(ref, **given))
 
 
@@ -105,6 +105,7 @@ def plan(ref: str) -> Response:
             "document": _object,
             "processing_seconds": number(0, 86400),
             "callback": _FLAG,
+            "related": _names,
         }
     )
     return answer(sandbox().plan(ref, **given))

@@ -44,7 +44,7 @@ class Core:
         self.dispatcher = Dispatcher(self.clock, self.lock)
         self.engine = Engine(self.clock, self.store, self.dispatcher, self.fault_book)
         self._initial = options
-        self._jitter = random.Random(seed)  # noqa: S311 - spreads delays, guards nothing
+        self._jitter = random.Random(seed)  # nosec B311  # noqa: S311 - spreads delays, guards nothing
         self.timer = Timer(self.clock, self.lock, self.engine, self.dispatcher)
         self._apply(options)
 

@@ -203,7 +203,8 @@ def _data(
     transaction: Transaction, finding: Finding, now: datetime, seed: int
 ) -> dict[str, Any] | None:
     """Return what a capability reports beside its decision (references 5.6 and 7.11 to 7.13)."""
-    numbers = random.Random(f"{seed}/{transaction.reference}")  # noqa: S311 - stage props
+    # Stage props, the same at every look.
+    numbers = random.Random(f"{seed}/{transaction.reference}")  # nosec B311  # noqa: S311
     if finding.capability in ("extraction", "similarity") and finding.type == "NOT_EXECUTED":
         return {}
     if finding.capability == "extraction":
@@ -212,7 +213,9 @@ def _data(
         return {"similarity": finding.label}
     if finding.capability == "imageChecks" and finding.type in ("PASSED", "WARNING"):
         findings: dict[str, Any] = {"status": "DONE"}
-        if finding.label == "REPEATED_FACE":
+        if transaction.related:
+            findings["findings"] = list(transaction.related)
+        elif finding.label == "REPEATED_FACE":
             findings["findings"] = [str(uuid.UUID(int=numbers.getrandbits(128), version=4))]
         return {"faceSearchFindings": findings}
     if finding.capability == "liveness" and finding.type == "PASSED":

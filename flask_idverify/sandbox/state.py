@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .clock import seconds
@@ -36,11 +36,12 @@ class Sandbox(Core):
         document: Mapping[str, Any] | None = None,
         processing_seconds: float | None = None,
         callback: bool | None = None,
+        related: Sequence[str] | None = None,
     ) -> dict[str, Any]:
         """Set beforehand how one transaction will end."""
         with self.lock:
             transaction = self._unfinished(ref)
-            self._prepare(transaction, scenario, document, callback)
+            self._prepare(transaction, scenario, document, callback, related)
             if scenario is not None:
                 transaction.planned = scenario
             if processing_seconds is not None:
@@ -53,13 +54,17 @@ class Sandbox(Core):
         scenario: str | None = None,
         document: Mapping[str, Any] | None = None,
         callback: bool | None = None,
+        related: Sequence[str] | None = None,
     ) -> dict[str, Any]:
-        """Act as if the user had gone through the hosted page."""
+        """Act as if the user had gone through the hosted page.
+
+        :param related: references of transactions in which the same face was found.
+        """
         with self.lock:
             transaction = self._unfinished(ref)
             if transaction.phase is Phase.PROCESSING:
                 raise ControlError("the pictures have been handed in already", status=409)
-            self._prepare(transaction, scenario, document, callback)
+            self._prepare(transaction, scenario, document, callback, related)
             if scenario is not None:
                 chosen = resolve_for(scenario, transaction.generation)
             else:
@@ -172,6 +177,7 @@ class Sandbox(Core):
         scenario: str | None,
         document: Mapping[str, Any] | None,
         callback: bool | None,
+        related: Sequence[str] | None,
     ) -> None:
         # Everything is checked before anything is changed.
         if scenario is not None:
@@ -182,6 +188,8 @@ class Sandbox(Core):
             transaction.document = self.engine.paper_of(transaction)
         if callback is not None:
             transaction.callbacks = callback
+        if related is not None:
+            transaction.related = list(related)
 
     def _changed(self, transaction: Transaction) -> dict[str, Any]:
         self.lock.notify_all()

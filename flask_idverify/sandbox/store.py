@@ -77,6 +77,8 @@ class Transaction:
     planned: str | None = None
     labelled: str | None = None
     paper: dict[str, str] = field(default_factory=dict)
+    # References of transactions in which the same face was found.
+    related: list[str] = field(default_factory=list)
     scenario: str | None = None
     processing_seconds: float | None = None
     copies: int = 1

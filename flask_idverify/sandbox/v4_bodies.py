@@ -106,6 +106,9 @@ def _verification(transaction: Transaction, result: V4Result) -> dict[str, Any]:
     if face is not None:
         # Retrieval writes the boolean as text (references 5.4 and 7.6).
         body["identityVerification"] = {**_face_body(face), "validity": str(face.valid).lower()}
+    if transaction.related:
+        findings = {"status": "DONE", "findings": list(transaction.related)}
+        body["additionalChecks"] = {"faceSearchFindings": findings}
     return body
 
 
