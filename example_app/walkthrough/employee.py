@@ -14,7 +14,7 @@ _ATTEMPT = re.compile(rf"{_ADMIN}/verifications/[0-9a-f-]{{36}}$")
 #: A piece of the vendor's label for the fraud of the play.
 _LABELS = {"jumio": ["MANIPULATED_DOCUMENT"], "platform": ["MANIPULATED_DOCUMENT_PHOTO"]}
 #: As the sandbox has it; no secret.
-_CREDENTIALS = {"client_id": "sandbox-id", "client_secret": "sandbox-secret"}  # nosec B105 - as said
+_CREDENTIALS = {"client_id": "sandbox-id", "client_secret": "sandbox-secret"}  # nosec B105  # as said
 
 
 class Employee:

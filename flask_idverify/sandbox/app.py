@@ -14,7 +14,7 @@ from .wire import answer, record
 MAX_BODY = 1024 * 1024
 
 
-def create_sandbox(  # nosec B107 - a stage prop, printed at start
+def create_sandbox(  # nosec B107  # a stage prop, printed at start
     client_id: str = "sandbox-id",
     client_secret: str = "sandbox-secret",  # noqa: S107 - a stage prop, printed at start
     *,

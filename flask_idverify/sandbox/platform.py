@@ -87,13 +87,13 @@ def token() -> Response:
         raise ApiError(400, "The grant_type must be client_credentials")
     faults = {fault.kind: fault for fault in g.faults}
     if "bad_token" in faults:
-        return answer({"expires_in": 3600, "token_type": "Bearer"})  # nosec B105 - the word
+        return answer({"expires_in": 3600, "token_type": "Bearer"})  # nosec B105  # the word
     lifetime = None
     if "short_token" in faults:
         lifetime = float(faults["short_token"].parameters.get("seconds", 5))
     with state.lock:
         granted, left = state.tokens.issue(state.clock.now(), lifetime=lifetime)
-    return answer({"access_token": granted, "expires_in": left, "token_type": "Bearer"})  # nosec B105 - the word
+    return answer({"access_token": granted, "expires_in": left, "token_type": "Bearer"})  # nosec B105  # the word
 
 
 @blueprint.post("/api/v1/accounts", endpoint="start")
