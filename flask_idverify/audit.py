@@ -1,22 +1,23 @@
 """The append-only log: chained per subject by keyed digests, free of personal data.
 
 A subject is a random uuid: an identity's ``subject``, or the id of a provider or application.
-Each entry's mac covers its content and the mac before it; the head row keeps the last one.
+``audit_chain`` says what the chain is made of, ``audit_walk`` checks it.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from datetime import datetime, timezone
 from typing import Any
 
 from sqlalchemy import event, insert, inspect, select, update
 
 from . import clock, origin, runtime
+from .audit_chain import canonical, head_holds, head_key, head_mac, seal_head
+from .audit_walk import verify, verify_all
 from .encryption import Macs
-from .errors import AuditBroken, IDVerifyError
+from .errors import IDVerifyError, KeyUnavailable
 from .models import AuditEntry, AuditHead
+
+__all__ = ["SYSTEM", "VENDOR", "AuditIsAppendOnly", "append", "begin", "verify", "verify_all"]
 
 SYSTEM = "system"
 VENDOR = "vendor"
@@ -27,7 +28,8 @@ def begin(session: Any, subject: str) -> None:
 
     An UPDATE that finds no head takes a gap lock on MariaDB; two of them would deadlock.
     """
-    session.execute(insert(AuditHead).values(id=subject, sequence=0, mac=""))
+    sealed = seal_head(runtime.current().audit_macs, subject, 0, "")
+    session.execute(insert(AuditHead).values(id=subject, sequence=0, mac=sealed))
 
 
 def append(
@@ -68,77 +70,35 @@ def append(
         action=action,
         facts=dict(facts or {}),
         key_id=macs.current_id,
-        previous_mac=row.mac,
+        previous_mac=head_mac(row.sequence - 1, row.mac),
         mac="",
     )
     if note is not None:
         entry.note = note
         entry.facts["note_digest"] = macs.mac(note.encode())
-    entry.mac = macs.mac(_canonical(entry), entry.key_id)
+    entry.mac = macs.mac(canonical(entry), entry.key_id)
     columns = inspect(AuditEntry).columns.keys()
     session.execute(insert(AuditEntry).values({name: getattr(entry, name) for name in columns}))
+    # A head that somebody else wrote is never healed by writing on: it stays without a seal.
+    whole = _may_seal(session, macs, subject, row.sequence - 1, row.mac)
+    held = seal_head(macs, subject, entry.sequence, entry.mac) if whole else entry.mac
     session.execute(
         update(AuditHead)
         .where(AuditHead.id == subject)
-        .values(mac=entry.mac)
+        .values(mac=held)
         .execution_options(synchronize_session=False)
     )
 
 
-def verify(session: Any, subject: str) -> int:
-    """Check one subject's chain and return its length.
-
-    :raises AuditBroken: naming the first entry that was changed, removed, inserted or reordered.
-    """
-    macs = runtime.current().audit_macs
-    entries = session.scalars(
-        select(AuditEntry)
-        .where(AuditEntry.subject == subject)
-        .order_by(AuditEntry.sequence)
-        .execution_options(populate_existing=True)
-    )
-    last, count = _walk(entries, macs)
-    head = session.get(AuditHead, subject, populate_existing=True)
-    if head is None and count == 0:
-        return 0
-    if head is None or (head.sequence, head.mac) != (count, last):
-        raise AuditBroken(f"Audit of {subject}: entries after number {count} were removed.")
-    return count
-
-
-def _walk(entries: Iterable[AuditEntry], macs: Macs) -> tuple[str, int]:
-    previous, count = "", 0
-    for entry in entries:
-        count += 1
-        where = f"Audit of {entry.subject}, entry {entry.sequence}"
-        if entry.sequence != count:
-            raise AuditBroken(f"{where}: entry {count} is missing.")
-        if entry.previous_mac != previous:
-            raise AuditBroken(f"{where}: it does not follow the entry before it.")
-        if not macs.matches(_canonical(entry), entry.mac, entry.key_id):
-            raise AuditBroken(f"{where}: its content was changed.")
-        previous = entry.mac
-    return previous, count
-
-
-def _canonical(entry: AuditEntry) -> bytes:
-    content = [
-        entry.id,
-        entry.subject,
-        entry.sequence,
-        _moment(entry.at),
-        entry.actor,
-        entry.origin,
-        entry.action,
-        entry.facts,
-        entry.key_id,
-        entry.previous_mac,
-    ]
-    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _moment(value: datetime) -> str:
-    return value.astimezone(timezone.utc).isoformat(timespec="microseconds")
+def _may_seal(session: Any, macs: Macs, subject: str, sequence: int, held: str) -> bool:
+    try:
+        return head_holds(macs, subject, sequence, held)
+    except KeyUnavailable:
+        # A key that was taken off the list for a while must not mark what was written meanwhile.
+        last = select(AuditEntry.key_id).where(
+            AuditEntry.subject == subject, AuditEntry.sequence == sequence
+        )
+        return bool(session.scalar(last) == head_key(sequence, held))
 
 
 class AuditIsAppendOnly(IDVerifyError):

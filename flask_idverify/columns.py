@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar, overload
 from sqlalchemy import DateTime, MetaData, String, Table, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
 from . import runtime
@@ -79,6 +80,11 @@ class TextEnum(TypeDecorator[E]):
         return None if value is None else self.enum(value)
 
 
+def bound_to(table: str, column: str, row_id: str) -> str:
+    """Return what a ciphertext is bound to: it opens nowhere else."""
+    return f"{table}.{column}.{row_id}"
+
+
 class Sealed(Generic[T]):
     """An attribute that is encrypted in its column and bound to table, column and row.
 
@@ -86,13 +92,13 @@ class Sealed(Generic[T]):
     """
 
     def __init__(self, column: str, dump: Callable[[T], bytes], load: Callable[[bytes], T]) -> None:
-        self._column = column
+        self.column = column
         self._dump = dump
-        self._load = load
+        self.load = load
 
     def context(self, row: Any) -> str:
         """Return what the ciphertext is bound to."""
-        return f"{row.__tablename__}.{self._column}.{row.id}"
+        return bound_to(row.__tablename__, self.column, row.id)
 
     @overload
     def __get__(self, row: None, owner: type) -> Sealed[T]: ...
@@ -102,13 +108,13 @@ class Sealed(Generic[T]):
         """Decrypt. Raises :class:`KeyUnavailable` or :class:`DecryptionFailed`."""
         if row is None:
             return self
-        sealed = getattr(row, self._column)
+        sealed = getattr(row, self.column)
         if sealed is None:
             return None
-        return self._load(runtime.current().keyring.open(sealed, self.context(row)))
+        return self.load(runtime.current().keyring.open(sealed, self.context(row)))
 
     def __set__(self, row: Any, value: T | None) -> None:
-        setattr(row, self._column, None if value is None else self.seal(row, value))
+        setattr(row, self.column, None if value is None else self.seal(row, value))
 
     def seal(self, row: Any, value: T) -> str:
         """Return the sealed text, for a guarded update that names its columns."""
@@ -132,6 +138,21 @@ def sealed_json(column: str, dump: Callable[[T], Any], load: Callable[[Any], T])
 def sealed_bytes(column: str) -> Sealed[bytes]:
     """Return a sealed attribute over *column* for raw bytes."""
     return Sealed(column, b64encode, b64decode)
+
+
+def sealed_columns(base: type[DeclarativeBase]) -> dict[Table, tuple[str, ...]]:
+    """Return every table of *base* that holds sealed values, with the columns that hold them."""
+    found: dict[Table, tuple[str, ...]] = {}
+    for mapper in base.registry.mappers:
+        names = {
+            value.column
+            for each in mapper.class_.__mro__
+            for value in vars(each).values()
+            if isinstance(value, Sealed)
+        }
+        if names and isinstance(mapper.local_table, Table):
+            found[mapper.local_table] = tuple(sorted(names))
+    return dict(sorted(found.items(), key=lambda item: item[0].name))
 
 
 def copy_tables(source: MetaData, target: MetaData) -> None:

@@ -116,11 +116,11 @@ class Settings:
         "network",
         read.choice("network", "full", "none"),
         "How the audit log keeps where a request came from: its `network` (/24, IPv6 /48), the "
-        "`full` address, or `none`.",
+        "`full` address (personal data, which the log cannot forget), or `none`.",
     )
     audit_signing_key: str = _key(
         "",
-        read.text,
+        read.seed,
         "Ed25519 key that signs audit exports, 32 random bytes in url-safe base64; "
         "`flask idverify audit public-key` shows its public half.",
         "exports are refused",

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_network
 from typing import Any
@@ -53,7 +54,7 @@ def number(low: float, high: float, kind: type = int) -> Callable[[Any], Any]:
             raise ValueError("expected a number")
         try:
             number = kind(value)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             raise ValueError("expected a number") from None
         if isinstance(value, float) and number != value:
             raise ValueError("expected a whole number")
@@ -100,6 +101,21 @@ def external_url(value: Any) -> str:
     _ = parts.port  # raises ValueError for what is no port
     if parts.query or parts.fragment:
         raise ValueError("expected a URL without query and fragment")
+    return found
+
+
+def seed(value: Any) -> str:
+    """Return the text of a 32-byte key, checked; an empty one means none."""
+    found = text(value)
+    try:
+        material = urlsafe_b64decode(found + "=" * (-len(found) % 4))
+    except ValueError:
+        material = b""
+    if found and len(material) != 32:
+        raise ValueError(
+            "expected 32 random bytes in url-safe base64; make them with: "
+            'python -c "import secrets; print(secrets.token_urlsafe(32))"'
+        )
     return found
 
 

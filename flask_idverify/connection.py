@@ -33,6 +33,8 @@ from .types import CheckStep
 #: What our callback view answers without storing anything, and what it says then.
 PROBE_TYPE = "application/x-idverify-probe"
 PROBE_ANSWER = b"idverify-callback-ok"
+#: The same, where only the vendor's networks are admitted but a proxy hides who is calling.
+PROBE_WITHOUT_PROXYFIX = b"idverify-callback-ok-behind-unknown-proxy"
 #: Seconds for the connection, and between two bytes. Our own server is asked: it is fast or stuck.
 _TIMEOUTS = (3.0, 4.0)
 _LONGEST = 6.0
@@ -59,7 +61,13 @@ def check(provider: Provider) -> list[CheckStep]:
     session.rollback()
     steps = _vendor_steps(adapter)
     steps.append(callback_fitness(whole, adapter.callback_url_limit, sandbox=_is_sandbox(adapter)))
-    steps.append(probe(bare, app.vendors.transport.user_agent))
+    steps.append(
+        probe(
+            bare,
+            app.vendors.transport.user_agent,
+            restricted=bool(app.settings.callback_networks),
+        )
+    )
     return steps
 
 
@@ -134,10 +142,13 @@ class _Met:
     body: bytes
 
 
-def probe(url: str, user_agent: str) -> CheckStep:
+def probe(url: str, user_agent: str, *, restricted: bool = False) -> CheckStep:
     """Post to our own public callback URL, as the vendor would, and say what answered.
 
     Nothing is stored and no redirect is followed.
+
+    :param restricted: callbacks are taken from the vendor's networks only; the probe cannot come
+        from there, so that it proves the way and not the list.
     """
     begun = time.monotonic()
     try:
@@ -147,6 +158,11 @@ def probe(url: str, user_agent: str) -> CheckStep:
         ok, message, detail = False, _unreachable(error, urlsplit(url)), ""
     else:
         ok, message = _judged(met)
+        if ok and restricted:
+            message += (
+                " Callbacks themselves are taken only from IDVERIFY_CALLBACK_NETWORKS; whether the "
+                "list holds the vendor's present addresses, only a real callback shows."
+            )
         detail = "" if ok else f"HTTP {met.status}{met.server}"
     return CheckStep("callback probe", ok, message, _since(begun), detail)
 
@@ -191,6 +207,12 @@ def _judged(met: _Met) -> tuple[bool, str]:
     """Return whether the callback view answered, and what to do when something else did."""
     if met.status == 200 and met.body.strip() == PROBE_ANSWER:
         return True, "Your public callback URL answers as it should."
+    if met.status == 200 and met.body.strip() == PROBE_WITHOUT_PROXYFIX:
+        return False, (
+            "Your public callback URL answers, but the app sees a proxy of your own network "
+            "instead of the caller. IDVERIFY_CALLBACK_NETWORKS then refuses every callback: set "
+            "up werkzeug's ProxyFix with the number of proxies in front of the app (x_for)."
+        )
     if met.location is not None and 300 <= met.status < 400:
         return False, _redirected(met.url, met.location)
     if met.status in (400, 403, 419) and _CSRF.search(met.body):

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from flask import current_app
 from sqlalchemy import inspect, select, text
 
-from . import runtime
+from . import key_usage, runtime
 from .adapters.endpoints import host_is_address
 from .config import Settings
 from .errors import ConfigurationError, IDVerifyError
-from .models import Application, Base, Provider
+from .models import Application, Base, OutboxRow, Provider
 from .runtime import Runtime, nobody_is_admin
 from .service.providers import clean_endpoint
 
@@ -32,7 +32,18 @@ def examine() -> list[Advice]:
     """Look at the current app and return everything worth saying, the good news included."""
     app = runtime.current()
     found: list[Advice] = []
-    for part in (_settings, _login, _cookies, _tables, _database, _providers, _applications):
+    for part in (
+        _settings,
+        _login,
+        _cookies,
+        _callbacks,
+        _tables,
+        _database,
+        _keys,
+        _providers,
+        _applications,
+        _owed,
+    ):
         found.extend(part(app))
     return found
 
@@ -153,6 +164,21 @@ def _cookies(app: Runtime) -> Iterator[Advice]:
         yield _ok("CSRF", "CSRFProtect is on; our callback routes are exempt.")
 
 
+def _callbacks(app: Runtime) -> Iterator[Advice]:
+    if app.settings.callback_networks:
+        yield _ok(
+            "callbacks",
+            "are taken from IDVERIFY_CALLBACK_NETWORKS only, from elsewhere they get 403. Behind a "
+            "proxy, ProxyFix must be set up; 'provider test' tells when it is missing.",
+        )
+    else:
+        yield _ok(
+            "callbacks",
+            "are taken from any address, by the keys in their URL. IDVERIFY_CALLBACK_NETWORKS "
+            "(jumio-us, jumio-eu, jumio-sgp) would admit the vendor's networks only.",
+        )
+
+
 def _tables(app: Runtime) -> Iterator[Advice]:
     present = set(inspect(app.db.engine).get_table_names())
     missing = [table.name for table in Base.metadata.sorted_tables if table.name not in present]
@@ -182,6 +208,28 @@ def _database(app: Runtime) -> Iterator[Advice]:
             "database",
             f"SQLite with journal mode {mode!r}: correct, but readers and writers wait for each "
             "other. Set PRAGMA journal_mode=WAL.",
+        )
+
+
+def _keys(app: Runtime) -> Iterator[Advice]:
+    if app.settings.audit_signing_key:
+        yield _ok("IDVERIFY_AUDIT_SIGNING_KEY", "is set.")
+    else:
+        yield _ok("IDVERIFY_AUDIT_SIGNING_KEY", "not set: `audit export` is refused.")
+    inspected = inspect(app.db.engine)
+    if not all(inspected.has_table(table.name) for table in Base.metadata.sorted_tables):
+        return
+    for place, key_id in key_usage.missing():
+        yield Advice(
+            "error",
+            place,
+            f"holds values under key {key_id!r}, which is not configured: they cannot be read. Put "
+            "that key back at the end of its list (docs/keys.md).",
+        )
+    if len(app.keyring.ids) > 1:
+        yield _ok(
+            "keys",
+            "there are older ones: `flask idverify rotate-keys --status` tells which can go.",
         )
 
 
@@ -248,3 +296,19 @@ def _applications(app: Runtime) -> Iterator[Advice]:
             yield Advice(
                 "warning", f"application {row.name!r}", "has no enabled provider: nobody can start."
             )
+
+
+def _owed(app: Runtime) -> Iterator[Advice]:
+    if not inspect(app.db.engine).has_table(OutboxRow.__tablename__):
+        return
+    failing = app.db.session.scalars(
+        select(OutboxRow).where(OutboxRow.error.is_not(None)).order_by(OutboxRow.created_at)
+    ).all()
+    given_up = sum(row.next_try_at is None for row in failing)
+    if failing:
+        yield Advice(
+            "error" if given_up else "warning",
+            "owed deletions",
+            f"{len(failing)} at vendors failed, {given_up} of them given up (an identity's page "
+            f"in the admin has a button that tries again). The oldest says: {failing[0].error}",
+        )

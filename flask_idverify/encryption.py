@@ -100,6 +100,11 @@ class Keyring:
         """Name of the key that seals."""
         return self._current.id
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Names of all keys, the sealing one first."""
+        return tuple(self._ciphers)
+
     def seal(self, plain: bytes, context: str) -> str:
         """Encrypt *plain*, bound to *context* (table, column and row)."""
         nonce = os.urandom(_NONCE_BYTES)
@@ -145,6 +150,11 @@ class Macs:
     def __repr__(self) -> str:
         return f"<Macs {', '.join(self._keys)}>"
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Names of all keys, the present one first."""
+        return tuple(self._keys)
+
     def mac(self, data: bytes, key_id: str | None = None) -> str:
         """Return the digest in hexadecimal, under the first key or the one named.
 
@@ -169,6 +179,12 @@ class Macs:
     def matches(self, data: bytes, digest: str, key_id: str) -> bool:
         """Compare in constant time. Raises :class:`KeyUnavailable` for an unknown key."""
         return hmac.compare_digest(self.mac(data, key_id), digest)
+
+
+def key_id_of(value: str) -> str | None:
+    """Return the name of the key in front of a sealed or tagged value; ``None``: it has none."""
+    name, colon, _ = value.partition(":")
+    return name if colon and _KEY_ID.fullmatch(name) else None
 
 
 def digest_of_secret(secret: str) -> str:

@@ -178,11 +178,25 @@ class TransitionRefused(IDVerifyError):
     http_status = 409
 
 
+class ErasureRefused(IDVerifyError):
+    """Personal data must be kept: the host holds it (``IDVERIFY_LEGAL_HOLD``); nothing changed."""
+
+    code = "erasure_refused"
+    http_status = 409
+
+
 class ReasonMissing(IDVerifyError):
     """An admin's decision needs a reason and an admin's name; one of them is empty."""
 
     code = "reason_missing"
     http_status = 422
+
+
+class DatabaseBusy(IDVerifyError):
+    """The database stayed locked for longer than we wait."""
+
+    code = "database_busy"
+    http_status = 503
 
 
 class KeyUnavailable(IDVerifyError):
@@ -200,10 +214,19 @@ class DecryptionFailed(IDVerifyError):
 
 
 class AuditBroken(IDVerifyError):
-    """The audit chain does not hold; the message names the first bad entry."""
+    """The audit chain does not hold; the message names the first bad entry.
+
+    :param subject: whose chain it is.
+    :param sequence: number of the first bad entry.
+    :param what: ``changed``, ``removed``, ``inserted``, ``reordered`` or ``cut off``.
+    """
 
     code = "audit_broken"
     http_status = 500
+
+    def __init__(self, subject: str, sequence: int, what: str, message: str) -> None:
+        super().__init__(f"Audit of {subject}: {message}")
+        self.subject, self.sequence, self.what = subject, sequence, what
 
 
 class VendorError(IDVerifyError):

@@ -14,7 +14,7 @@ from . import config, service
 from .adapters import Registry
 from .cli import commands
 from .columns import copy_tables
-from .dispatch import Nudger
+from .dispatch import Nudger, nudge
 from .encryption import Key, Keyring, Macs, parse_keys
 from .errors import ConfigurationError
 from .locking import Lock
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from .claims import Claim, Consent
     from .policy import Conditions, Policy
+    from .service import Erased
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -262,6 +263,20 @@ class IDVerify:
         """Close the identity of a user who leaves. Commits ``db.session``."""
         service.forget(user)
 
+    def erase(self, user: Any, *, admin: str | None = None, reason: str = "") -> Erased | None:
+        """Erase what we and vendors hold of *user*; *admin*: None if they ask; `service.erase`."""
+        identity = service.identity_of(user)
+        actor = "user" if admin is None else f"admin:{admin}"
+        found = service.erase(identity, actor=actor, reason=reason) if identity else None
+        nudge()
+        return found
+
+    def export(self, user: Any, *, admin: str | None = None) -> dict[str, Any] | None:
+        """Return what we hold of *user* as JSON values, audited; see `service.export`."""
+        identity = service.identity_of(user)
+        actor = "user" if admin is None else f"admin:{admin}"
+        return service.export(identity, actor=actor) if identity else None
+
 
 def _encryption_keys(app: Flask, settings: config.Settings) -> tuple[Key, ...]:
     if settings.encryption_keys:
@@ -274,7 +289,8 @@ def _encryption_keys(app: Flask, settings: config.Settings) -> tuple[Key, ...]:
 def _macs(texts: tuple[str, ...], keys: tuple[Key, ...], setting: str, purpose: str) -> Macs:
     if texts:
         return Macs(parse_keys(texts, setting), setting)
-    return Macs([Key.derive(key, purpose) for key in keys], setting)
+    source = f"IDVERIFY_ENCRYPTION_KEYS (from which {setting} is derived)"
+    return Macs([Key.derive(key, purpose) for key in keys], source)
 
 
 def _shares_one_connection(engine: Any) -> bool:

@@ -11,7 +11,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from . import clock, runtime
@@ -20,7 +20,8 @@ from .errors import (
     IDVerifyError,
     VendorRecordMissing,
 )
-from .models import CallbackRow, Provider, Verification
+from .models import CallbackRow, OutboxRow, Provider, Verification
+from .outbox import drain_owed
 from .service.expiry import expire_due
 from .service.polling import claim_fetch, note_captured, poll_soon
 from .service.results import refresh
@@ -63,30 +64,44 @@ def receive(
         )
         if verification is None:
             return False
+        if verification.erased_at is not None:
+            session.rollback()
+            return True  # there is nothing left that it could be about
+    verification_id = verification.id if verification else None
+    scope = verification_id or provider.id
+    # Under every key: it may have come before a rotation.
+    digests = runtime.current().fingerprint_macs.all_tagged(body)
     row = CallbackRow(
         provider_id=provider.id,
-        verification_id=verification.id if verification else None,
-        scope=verification.id if verification else provider.id,
-        digest=runtime.current().fingerprint_macs.tagged(body),
-        content_type=content_type[:100],
+        verification_id=verification_id,
+        scope=scope,
+        digest=digests[0],
+        content_type="".join(filter(str.isprintable, content_type))[:100],
         received_at=clock.now(),
         next_try_at=clock.now(),
     )
     row.body = body
-    session.add(row)
-    verification_id, scope, digest = row.verification_id, row.scope, row.digest
     try:
-        session.commit()
+        if len(digests) > 1 and _is_known(scope, digests):
+            session.rollback()
+        else:
+            session.add(row)
+            session.commit()
+            return True
     except IntegrityError:
         session.rollback()
-        known = session.scalar(
-            select(CallbackRow.id).where(CallbackRow.scope == scope, CallbackRow.digest == digest)
-        )
-        if known is None:
+        if not _is_known(scope, digests):
             raise  # it was not refused as a repetition, so it is not stored
-        if verification_id is not None:
-            poll_soon(verification_id)
+    if verification_id is not None:
+        poll_soon(verification_id)
     return True
+
+
+def _is_known(scope: str, digests: list[str]) -> bool:
+    known = select(CallbackRow.id).where(
+        CallbackRow.scope == scope, CallbackRow.digest.in_(digests)
+    )
+    return require_clean().scalar(known) is not None
 
 
 def is_provider_key(provider_key: str) -> bool:
@@ -98,9 +113,9 @@ def is_provider_key(provider_key: str) -> bool:
 
 
 def drain(limit: int | None = None) -> int:
-    """Do what is due now: owed callbacks, polls, endings. Return how many pieces were done."""
+    """Do what is due now: callbacks, polls, endings, deliveries. Return how many were done."""
     done = 0
-    for step in (_drain_callbacks, drain_polls, end_silent, expire_due):
+    for step in (_drain_callbacks, drain_polls, end_silent, expire_due, drain_owed):
         while limit is None or done < limit:
             count = step()
             done += count
@@ -123,6 +138,7 @@ def next_due() -> datetime | None:
         for column, lease in (
             (CallbackRow.next_try_at, CallbackRow.leased_until),
             (Verification.next_poll_at, Verification.leased_until),
+            (OutboxRow.next_try_at, OutboxRow.leased_until),
         )
     ]
     session.rollback()
@@ -183,7 +199,8 @@ def _act(row_id: str) -> str | None:
     """Ask the vendor about the row's verification; say what was odd, if anything."""
     session = require_clean()
     row = session.get(CallbackRow, row_id, populate_existing=True)
-    assert row is not None  # noqa: S101 - it was leased a moment ago and is never deleted meanwhile
+    if row is None:
+        return None  # deleted a moment ago, with the person it was about
     provider = session.get(Provider, row.provider_id)
     assert provider is not None  # noqa: S101 - a foreign key holds it
     registry = runtime.current().registry
@@ -192,6 +209,10 @@ def _act(row_id: str) -> str | None:
     if verification is None:
         session.rollback()
         return hint.problem or _UNMATCHED
+    if verification.erased_at is not None:
+        session.execute(delete(CallbackRow).where(CallbackRow.id == row_id))
+        session.commit()
+        return None
     if row.verification_id is None:
         row.verification_id = verification.id
     session.commit()

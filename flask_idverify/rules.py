@@ -74,6 +74,7 @@ _CLEAN: dict[str, _Clean] = {
     "on_reversal": _one_of("flag", "revoke"),
     "max_attempts": _number(1000),
     "valid_for": _number(36500),
+    "keep_fingerprint": _flag,
 }
 
 
@@ -147,6 +148,8 @@ class Policy(_Rules):
     :param on_reversal: the vendor takes an approval back: ``flag`` or ``revoke``.
     :param max_attempts: per user in 24 hours; ``None``: the app's setting.
     :param valid_for: days until the user must verify again; ``None``: until the papers expire.
+    :param keep_fingerprint: after an erasure keep the keyed digest of the number, so that the same
+        papers on another account are still noticed, also when the same person starts anew.
     :raises InvalidPolicy: naming the field and what is expected.
     """
 
@@ -162,6 +165,7 @@ class Policy(_Rules):
     on_reversal: Literal["flag", "revoke"] = "flag"
     max_attempts: int | None = None
     valid_for: int | None = None
+    keep_fingerprint: bool = False
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Policy:

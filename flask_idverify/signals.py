@@ -7,6 +7,7 @@ Each is sent by the Flask app after the change is committed, with the row as key
 * ``identity_verified(app, identity=…, verification=…)``
 * ``review_needed(app, verification=…)``: a person has to decide
 * ``decision_reversed(app, verification=…)``: the vendor contradicts its earlier decision
+* ``identity_erased(app, user_id=…, identity=…)``: erase what you copied; *user_id* is who it was
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ verification_updated = _signals.signal("verification-updated")
 identity_verified = _signals.signal("identity-verified")
 review_needed = _signals.signal("review-needed")
 decision_reversed = _signals.signal("decision-reversed")
+identity_erased = _signals.signal("identity-erased")
 
 
 def tell(signal: NamedSignal, **rows: Any) -> None:

@@ -73,6 +73,7 @@ _ID_TYPES: Mapping[IdType, LazyText] = {
 #: Sentences for the user by :attr:`IDVerifyError.code`.
 _ERRORS: Mapping[str, LazyText] = {
     "idverify_error": _("That did not work. Please try again."),
+    "database_busy": _("The service is busy at this moment. Please try again in a minute."),
     "invalid_input": _("Something in the form cannot be used. Please correct it."),
     "invalid_claim": _("Something in the form cannot be used. Please correct it."),
     "invalid_consent": _("Your consent is not complete. Please correct it."),
@@ -94,6 +95,7 @@ _ERRORS: Mapping[str, LazyText] = {
     "not_configured": _("Identity verification is not available here at the moment."),
     "claim_not_accepted": _("We cannot verify this kind of document. Please choose another one."),
     "transition_refused": _("This verification has moved on and cannot be changed any more."),
+    "erasure_refused": _("Your data must be kept for now. Please contact us."),
     "reason_missing": _("Please give a reason."),
     "key_unavailable": _("Something went wrong on our side. Please try again later."),
     "decryption_failed": _("Something went wrong on our side. Please try again later."),

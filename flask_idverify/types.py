@@ -165,6 +165,20 @@ class Outcome:
         return f"<Outcome {self.status} {', '.join(self.reasons)}>"
 
 
+@dataclass(frozen=True, repr=False)
+class Image:
+    """A picture of a person or their papers, on its way to somebody who may see it; never stored.
+
+    :param content_type: ``image/jpeg`` or ``image/png``, and the bytes begin accordingly.
+    """
+
+    content_type: str
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"<Image {self.content_type}, {len(self.body)} bytes>"
+
+
 @dataclass(frozen=True)
 class CheckStep:
     """One line of a connection check: what was tried, whether it went well, what to do if not."""

@@ -43,7 +43,8 @@ def drain_polls() -> int:
     done = 0
     for verification in due:
         identifier = verification.id
-        if not claim_fetch(verification, after_gap=False):
+        # Another worker may have read the same list and be further down it.
+        if not claim_fetch(verification, after_gap=False, due=True):
             continue
         done += 1
         try:

@@ -159,6 +159,18 @@ class AdapterBench:
     def details_url(self) -> str:
         raise NotImplementedError
 
+    def account_url(self) -> str | None:
+        """Where an account is deleted, of a vendor that keeps accounts."""
+        return None
+
+    def serve_pictures(self, wire: Wire) -> None:
+        """Mock what names a front and a face."""
+        raise NotImplementedError
+
+    def picture_url(self, name: str) -> str:
+        """Where that picture is asked for."""
+        raise NotImplementedError
+
     def outcome(self, payload: dict[str, Any], details: Any) -> Outcome:
         """The pure mapping of *details* as if they had been fetched."""
         raise NotImplementedError

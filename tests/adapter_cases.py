@@ -36,6 +36,7 @@ from .adapter_bench import (
     changed,
     load,
 )
+from .adapter_image_cases import ImageCases
 from .adapter_reading_cases import ReadingCases
 from .adapter_trouble_cases import TroubleCases
 
@@ -192,9 +193,33 @@ class StartingCases(AdapterBench):
         with pytest.raises(VendorRefused):
             w.adapter.erase(self.scan, self.account_id)
 
+    def test_erasing_an_account_that_is_gone_is_done(self, w: Wire) -> None:
+        url = self.account_url()
+        if url is None:
+            w.adapter.erase_account("any")  # a vendor without accounts has nothing to do
+            assert w.mock.request_history == []
+            return
+        gone = w.mock.delete(url, [{"status_code": 200}, {"status_code": 404}])
+        w.adapter.erase_account(self.account_id or "")
+        w.adapter.erase_account(self.account_id or "")
+        assert gone.call_count == 2
+
+    def test_erasing_an_account_that_fails_is_told(self, w: Wire) -> None:
+        url = self.account_url()
+        if url is None:
+            return
+        w.mock.delete(url, status_code=403)
+        with pytest.raises(VendorRefused):
+            w.adapter.erase_account(self.account_id or "")
+        w.mock.reset_mock()
+        for bad in ("", "../..", f"{self.account_id}/workflow-executions"):
+            with pytest.raises(VendorRejectedRequest):
+                w.adapter.erase_account(bad)
+        assert w.mock.request_history == []
+
     def test_close_gives_back_connections(self, w: Wire) -> None:
         w.adapter.close()
 
 
-class AdapterCases(ReadingCases, StartingCases, TroubleCases):
+class AdapterCases(ReadingCases, StartingCases, TroubleCases, ImageCases):
     """Every promise. Subclass this per provider type and say how the vendor's wire looks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 from datetime import timedelta
@@ -85,6 +86,20 @@ class TroubleCases(AdapterBench):
         for ask in (lambda: w.adapter.start(START), lambda: w.adapter.fetch(self.request())):
             with pytest.raises(VendorProtocolError):
                 ask()
+
+    def test_oddities_beside_what_is_needed_do_no_harm(self, w: Wire) -> None:
+        deep = "[" * 60 + "]" * 60
+        odd = f'"odd": {{"deep": {deep}, "long": {"9" * 5000}, "none": NaN, "far": 1e999}}, '
+        payload = load(self.folder)["approved"]
+
+        def oddly(value: Any) -> str:
+            return "{" + odd + json.dumps(value)[1:]
+
+        w.mock.post(self.start_url, text=oddly(self.start_answer()))
+        w.mock.get(self.status_url(), text=oddly(payload["status"]))
+        w.mock.get(self.details_url(), text=oddly(payload["details"]))
+        json.dumps(w.adapter.start(START).answer, allow_nan=False)
+        assert w.adapter.fetch(self.request(payload)).status is Status.approved
 
     def test_reading_is_repeated_while_the_vendor_is_out(self, w: Wire) -> None:
         payload = load(self.folder)["approved"]

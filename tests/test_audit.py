@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, text, update
 
-from flask_idverify import audit, service
+from flask_idverify import audit, audit_walk, service
 from flask_idverify.audit import AuditIsAppendOnly
+from flask_idverify.encryption import Macs, parse_keys
 from flask_idverify.errors import AuditBroken, KeyUnavailable
 from flask_idverify.models import AuditEntry, Identity
 from tests.hosts import Host, lena, make_host
@@ -24,6 +26,8 @@ SUBJECT = "5f4dcc3b-0000-4000-8000-000000000001"
 def chain(host: Host) -> Any:
     """Return the session, with five entries about one subject and two about another."""
     session = host.db.session
+    for subject in (SUBJECT, "other"):
+        audit.begin(session, subject)
     for number in range(5):
         audit.append(session, SUBJECT, f"step.{number}", actor="system", facts={"n": number})
     for number in range(2):
@@ -53,38 +57,82 @@ COPY = (
     f"FROM idverify_audit {WHERE} = 5"
 )
 TAMPERINGS: dict[str, tuple[Tamper, str]] = {
-    "action": (sql(f"UPDATE idverify_audit SET action = 'x' {WHERE} = 3"), "entry 3: .*changed"),
-    "facts": (sql(f"UPDATE idverify_audit SET facts = '{{}}' {WHERE} = 1"), "entry 1: .*changed"),
-    "actor": (sql(f"UPDATE idverify_audit SET actor = 'x' {WHERE} = 5"), "entry 5: .*changed"),
+    "action": (sql(f"UPDATE idverify_audit SET action = 'x' {WHERE} = 3"), "entry 3 was changed"),
+    "facts": (sql(f"UPDATE idverify_audit SET facts = '{{}}' {WHERE} = 1"), "entry 1 was changed"),
+    "actor": (sql(f"UPDATE idverify_audit SET actor = 'x' {WHERE} = 5"), "entry 5 was changed"),
     "time": (
         sql(f"UPDATE idverify_audit SET at = '2001-01-01 00:00:00' {WHERE} = 2"),
-        "entry 2: .*changed",
+        "entry 2 was changed",
     ),
-    "removed": (sql(f"DELETE FROM idverify_audit {WHERE} = 2"), "entry 2 is missing"),
+    "removed": (sql(f"DELETE FROM idverify_audit {WHERE} = 2"), "entry 2 was removed"),
     "removed and closed up": (
         sql(
             f"DELETE FROM idverify_audit {WHERE} = 2",
             f"UPDATE idverify_audit SET sequence = 2 {WHERE} = 3",
         ),
-        "entry 2: it does not follow",
+        "entry 2 was removed, and those after",
     ),
     "tail cut": (sql(f"DELETE FROM idverify_audit {WHERE} = 5"), "after number 4 were removed"),
     "all gone": (sql(f"DELETE FROM idverify_audit {WHERE} > 0"), "after number 0 were removed"),
-    "head gone": (sql(f"DELETE FROM idverify_audit_head WHERE id = '{SUBJECT}'"), "after number 5"),
-    "inserted": (sql(COPY), "entry 6: .*changed"),
+    "head gone": (
+        sql(f"DELETE FROM idverify_audit_head WHERE id = '{SUBJECT}'"),
+        "head was removed",
+    ),
+    "inserted": (sql(COPY), "entry 6 was inserted"),
     "reordered": (
         sql(
             f"UPDATE idverify_audit SET sequence = 99 {WHERE} = 2",
             f"UPDATE idverify_audit SET sequence = 2 {WHERE} = 3",
             f"UPDATE idverify_audit SET sequence = 3 {WHERE} = 99",
         ),
-        "entry 2: it does not follow",
+        "entry 2 was reordered: it stands at number 3",
     ),
     "moved to another subject": (
         sql(f"UPDATE idverify_audit SET subject = 'other', sequence = 3 {WHERE} = 5"),
         "after number 4 were removed",
     ),
 }
+
+
+def set_back(number: int) -> Tamper:
+    """Cut what comes after entry *number*, and make the head fit as well as one can."""
+
+    def tamper(session: Any) -> None:
+        session.execute(text(f"DELETE FROM idverify_audit {WHERE} > {number}"))
+        head = session.execute(
+            text(f"SELECT mac FROM idverify_audit_head WHERE id = '{SUBJECT}'")
+        ).scalar_one()
+        last = session.execute(text(f"SELECT mac FROM idverify_audit {WHERE} = {number}")).scalar()
+        session.execute(
+            text("UPDATE idverify_audit_head SET sequence = :number, mac = :mac WHERE id = :id"),
+            {"number": number, "mac": (last or "") + head[64:], "id": SUBJECT},
+        )
+
+    return tamper
+
+
+HEAD = "head was written by somebody without the key"
+RESTORED: dict[str, tuple[Tamper, str]] = {
+    "tail cut, head set back": (set_back(4), HEAD),
+    "all gone, head set back": (set_back(0), HEAD),
+    "inserted, the rest moved down": (
+        sql(
+            f"UPDATE idverify_audit SET sequence = 15 {WHERE} = 5",
+            f"UPDATE idverify_audit SET sequence = 14 {WHERE} = 4",
+            COPY.replace("subject, 6, at", "subject, 4, at").replace("= 5", "= 3"),
+            f"UPDATE idverify_audit SET sequence = 5 {WHERE} = 14",
+            f"UPDATE idverify_audit SET sequence = 6 {WHERE} = 15",
+        ),
+        "entry 4 was inserted: the one that was here stands at number 5",
+    ),
+    "number taken out of turn": (
+        sql(f"UPDATE idverify_audit SET sequence = 99 {WHERE} = 2"),
+        "entry 2 was reordered: it stands at number 99",
+    ),
+    "origin": (sql(f"UPDATE idverify_audit SET origin = 'x' {WHERE} = 4"), "entry 4 was changed"),
+    "link": (sql(f"UPDATE idverify_audit SET previous_mac = '' {WHERE} = 4"), "entry 4 was chang"),
+}
+TAMPERINGS |= RESTORED
 
 
 @pytest.mark.parametrize("how", TAMPERINGS)
@@ -94,6 +142,120 @@ def test_tampering_is_named_by_its_first_entry(chain: Any, how: str) -> None:
     chain.commit()
     with pytest.raises(AuditBroken, match=expected):
         audit.verify(chain, SUBJECT)
+
+
+@pytest.mark.parametrize("how", TAMPERINGS)
+def test_whole_log_is_walked_and_each_broken_chain_told_once(chain: Any, how: str) -> None:
+    tamper, expected = TAMPERINGS[how]
+    tamper(chain)
+    chain.commit()
+    found: list[Any] = []
+    tally = audit.verify_all(chain, found.append)
+    told = [error for error in found if error.subject == SUBJECT]
+    assert len(told) == 1
+    assert re.search(expected, str(told[0]))
+    assert told[0].what in ("changed", "removed", "inserted", "reordered", "cut off")
+    assert tally.broken == len(found) == (2 if how == "moved to another subject" else 1)
+
+
+def test_walk_in_small_pages_sees_what_a_large_page_sees(
+    chain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        audit.begin(chain, f"quiet-{number}")
+    chain.commit()
+    for size in (1, 2, 3, 100):
+        monkeypatch.setattr(audit_walk, "PAGE", size)
+        found: list[Any] = []
+        steps: list[int] = []
+        tally = audit.verify_all(chain, found.append, steps.append)
+        assert not found
+        assert (tally.chains, tally.entries, tally.broken) == (6, 7, 0)
+        assert sum(steps) == 7
+        assert max(steps) <= size
+
+
+def test_head_that_was_set_back_is_not_healed_by_writing_on(chain: Any) -> None:
+    RESTORED["tail cut, head set back"][0](chain)
+    audit.append(chain, SUBJECT, "afterwards", actor="system")
+    chain.commit()
+    with pytest.raises(AuditBroken, match=HEAD):
+        audit.verify(chain, SUBJECT)
+
+
+def test_audit_key_that_was_away_for_a_while_marks_nothing(host: Host, chain: Any) -> None:
+    app = host.app.extensions["idverify"]
+    first, second = "a1:" + "A" * 43, "a2:" + "B" * 43
+
+    def use(*keys: str) -> None:
+        app.audit_macs = Macs(parse_keys(keys, "IDVERIFY_AUDIT_KEYS"), "IDVERIFY_AUDIT_KEYS")
+
+    use(first)
+    audit.begin(chain, "kept")
+    audit.append(chain, "kept", "one", actor="system")
+    use(second)
+    audit.append(chain, "kept", "two", actor="system")
+    chain.commit()
+    with pytest.raises(KeyUnavailable, match="'a1'"):
+        audit.verify(chain, "kept")
+    use(second, first)
+    assert audit.verify(chain, "kept") == 2
+
+
+def test_subjects_without_their_chain_are_told(host: Host, vendor: Vendor) -> None:
+    session = host.db.session
+    provider = host.add_provider(vendor.url)
+    user = host.add_user("lena@example.com")
+    host.idverify.start(user, lena())
+    known = host.idverify.identity_of(user)
+    assert known is not None
+    session.execute(text("DELETE FROM idverify_audit"))
+    session.execute(text("DELETE FROM idverify_audit_head"))
+    session.commit()
+    subjects = {known.subject, provider.id, service.application_named("default").id}
+    found: list[Any] = []
+    assert audit.verify_all(session, found.append).broken == 3
+    assert {error.subject for error in found} == subjects
+    assert {(error.sequence, error.what) for error in found} == {(1, "removed")}
+
+
+def shell(host: Host, *words: str) -> Any:
+    host.db.session.remove()
+    return host.app.test_cli_runner().invoke(args=["idverify", "audit", "verify", *words])
+
+
+def test_command_counts_and_names_the_breaks(host: Host, chain: Any) -> None:
+    found = shell(host)
+    assert found.exit_code == 0
+    assert "2 chains, 7 entries, 0 broken." in found.output
+    assert "holds: 5 entries" in shell(host, "--subject", SUBJECT).output
+    assert shell(host, "--subject", "nobody").exit_code == 1
+    TAMPERINGS["action"][0](host.db.session)
+    host.db.session.commit()
+    found = shell(host)
+    assert found.exit_code == 1
+    assert f"Audit of {SUBJECT}: entry 3 was changed." in found.output
+    assert "2 chains, 7 entries, 1 broken." in found.output
+    assert shell(host, "--subject", SUBJECT).exit_code == 1
+    assert shell(host, "--subject", "other").exit_code == 0
+
+
+def test_command_finds_the_chain_of_a_user(host: Host, vendor: Vendor) -> None:
+    host.add_provider(vendor.url)
+    user = host.add_user("lena@example.com")
+    host.idverify.start(user, lena())
+    assert "holds: 2 entries" in shell(host, "--user", str(user.id)).output
+    assert shell(host, "--user", "no-such-user").exit_code == 1
+
+
+def test_command_says_which_key_is_missing_and_says_it_once(host: Host, chain: Any) -> None:
+    chain.execute(text("UPDATE idverify_audit SET key_id = 'lost'"))
+    chain.commit()
+    found = shell(host)
+    assert found.exit_code == 1
+    assert found.output.count("'lost'") == 1
+    assert "2 chain(s) cannot be checked" in found.output
+    assert "changed" not in found.output
 
 
 def test_tampering_is_seen_though_the_session_remembers_the_entries(chain: Any) -> None:
@@ -147,6 +309,9 @@ def test_writers_at_once_make_one_chain(file_host: Host) -> None:
             file_host.db.session.commit()
         return number
 
+    with file_host.app.app_context():
+        audit.begin(file_host.db.session, SUBJECT)
+        file_host.db.session.commit()
     assert together(file_host, 6, write) == list(range(6))
     with file_host.app.app_context():
         assert audit.verify(file_host.db.session, SUBJECT) == 30

@@ -165,3 +165,10 @@ def test_applications_without_a_way_to_start_are_pointed_out() -> None:
         host.add_provider("https://netverify.com").enabled = False
         host.db.session.commit()
     assert look(host)["application 'default'"][0] == "warning"
+
+
+def test_who_may_send_callbacks_is_told() -> None:
+    assert "any address" in look(healthy())["callbacks"][1]
+    level, message = look(healthy(IDVERIFY_CALLBACK_NETWORKS=["jumio-eu"]))["callbacks"]
+    assert level == "ok"
+    assert "ProxyFix" in message

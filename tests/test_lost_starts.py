@@ -12,10 +12,10 @@ from flask_idverify.errors import (
     VendorUnavailable,
     VerificationInProgress,
 )
-from flask_idverify.models import Identity, Verification
+from flask_idverify.models import Verification
 from flask_idverify.states import Standing, Status
 from tests.hosts import Host, consent, lena
-from tests.vendor import GENERATIONS, PLATFORM, V4, Vendor, status
+from tests.vendor import PLATFORM, V4, Vendor, status
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -106,24 +106,6 @@ def test_callback_supplies_the_id_that_a_lost_process_never_wrote(
     inbox.drain()
     assert status(host, row) is Status.approved
     assert row.vendor_reference == reference
-
-
-@pytest.mark.parametrize("kind", GENERATIONS)
-def test_foreign_id_in_a_callback_is_not_adopted(host: Host, vendor: Vendor, kind: str) -> None:
-    """Approved, real, the same account's: but the record does not echo our reference."""
-    host.add_provider(vendor.url, kind)
-    other = host.idverify.start(host.add_user("mallory@example.com"), lena(), consent())
-    vendor.finish(other)
-    strange = vendor.notification(other.vendor_reference)
-    row = lose_one(host, vendor, host.add_user("lena@example.com"))
-    keys = vendor.sandbox.transactions()[1]["callback_url"].split("/")
-    assert strange.arrive(key=keys[-1])
-    inbox.drain()
-    assert status(host, row) is Status.created
-    assert row.vendor_reference is None
-    known = host.db.session.get(Identity, row.identity_id)
-    assert known is not None
-    assert not known.is_verified
 
 
 def lose_one(host: Host, vendor: Vendor, user: Any) -> Verification:

@@ -431,6 +431,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "on_reversal": "flag",
         "max_attempts": None,
         "valid_for": None,
+        "keep_fingerprint": False,
     }
     assert Policy.from_dict({}) == Policy()
     assert Conditions.from_dict({}) == Conditions()
@@ -457,6 +458,7 @@ def test_a_claim_is_admitted_by_country_and_type(
 BAD: list[tuple[str, list[Any]]] = [
     ("match_name", [None, 1, "true", []]),
     ("match_number", [None, 0, "no"]),
+    ("keep_fingerprint", [None, 0, "no"]),
     ("countries", [[], "AUT", ["AT"], ["aut"], ["XXX"], ["AUT", None], [["AUT"]], 7, {"AUT": 1}]),
     ("id_types", [[], "passport", ["visa"], ["PASSPORT"], [None], {"passport": 1}]),
     ("minimum_age", [0, -1, 151, True, "18", 18.0, float("nan")]),

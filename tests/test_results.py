@@ -66,19 +66,6 @@ def test_return_url_decides_nothing(host: Host, vendor: Vendor, kind: str) -> No
     assert not identity(host).is_verified
 
 
-@pytest.mark.parametrize("kind", GENERATIONS)
-@pytest.mark.parametrize("event", ["APPROVED_VERIFIED", "PROCESSED", "DENIED_FRAUD"])
-def test_forged_callback_verifies_nobody(host: Host, vendor: Vendor, kind: str, event: str) -> None:
-    """Even one with the right key and a body like the vendor's: the vendor says pending."""
-    row = begin(host, vendor, kind)
-    forged = vendor.notification(row.vendor_reference, event)
-    assert forged.arrive()
-    inbox.drain()
-    assert status(host, row) is Status.started
-    assert not identity(host).is_verified
-    assert len(vendor.asked("status")) == 1
-
-
 def test_ten_workers_at_once_apply_one_result(file_host: Host, vendor: Vendor) -> None:
     told: list[str] = []
 

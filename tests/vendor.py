@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -57,10 +57,19 @@ class Vendor:
         self.sandbox.reset()
         self.sandbox.set_defaults(callbacks=False)
 
-    def finish(self, verification: Verification, scenario: str = "approve", **paper: str) -> None:
-        """Let the user go through the vendor's page."""
+    def finish(
+        self,
+        verification: Verification,
+        scenario: str = "approve",
+        *,
+        related: Sequence[str] | None = None,
+        **paper: str,
+    ) -> None:
+        """Let the user go through the vendor's page; *related* attempts show the same face."""
         assert verification.vendor_reference
-        self.sandbox.complete(verification.vendor_reference, scenario, paper or None)
+        self.sandbox.complete(
+            verification.vendor_reference, scenario, paper or None, related=related
+        )
 
     def reverse(self, verification: Verification, scenario: str) -> None:
         """Let the vendor change its mind."""

@@ -7,12 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..errors import InvalidProvider
+from ..errors import InvalidProvider, VendorRecordMissing
 from ..types import (
     Account,
     Callback,
     CheckStep,
     FetchRequest,
+    Image,
     Option,
     Outcome,
     Started,
@@ -109,6 +110,32 @@ class Adapter(ABC):
     @abstractmethod
     def erase(self, vendor_reference: str, account_id: str | None = None) -> None:
         """Have the vendor delete what it holds of one verification. Gone already counts as done."""
+
+    def images(self, request: FetchRequest) -> tuple[str, ...]:
+        """Ask which pictures the vendor hands out of a verification.
+
+        :return: names out of :data:`.images.NAMES`; none for a vendor that hands out no pictures.
+        :raises VendorRecordMissing: the vendor has deleted them, or never had any.
+        """
+        return ()
+
+    def image(self, request: FetchRequest, name: str) -> Image:
+        """Ask for one of the pictures that :meth:`images` named.
+
+        :raises VendorRejectedRequest: *name* is no name of a picture; nothing was sent.
+        :raises VendorRecordMissing: the vendor has no such picture, or not any more.
+        :raises VendorProtocolError: what came is too long or no picture.
+        """
+        raise VendorRecordMissing("This vendor hands out no pictures.")
+
+    def erase_account(self, account_id: str) -> None:  # noqa: B027 - nothing is a good default
+        """Have the vendor delete a person's account and all it holds of them.
+
+        A vendor without accounts (:attr:`keeps_accounts`) has nothing to do. Gone already counts
+        as done.
+
+        :param account_id: as a start returned it.
+        """
 
     @abstractmethod
     def close(self) -> None:

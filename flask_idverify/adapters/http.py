@@ -26,6 +26,7 @@ from ..errors import (
     VendorProtocolError,
     VendorUnavailable,
 )
+from ..safe_json import loads
 from ..types import Transport
 from .deadline import PunctualAdapter
 from .http_errors import advice, explained, seconds, words
@@ -62,6 +63,7 @@ class Answer:
     status: int
     body: bytes
     date: str | None = None
+    content_type: str = ""
 
     def __repr__(self) -> str:
         return f"<Answer {self.status}, {len(self.body)} bytes>"
@@ -72,9 +74,8 @@ class Answer:
         :raises VendorProtocolError: it holds something else (a page, or text cut short).
         """
         try:
-            # NaN and Infinity are no JSON; RecursionError is what Python makes of a depth bomb.
-            found = json.loads(self.body, parse_constant=lambda _: None)
-        except (ValueError, RecursionError):
+            found = loads(self.body)
+        except ValueError:
             found = None
         if not isinstance(found, dict):
             raise VendorProtocolError(
@@ -91,6 +92,7 @@ class _Request(NamedTuple):
     authorization: str | None
     headers: dict[str, str]
     body: bytes | None
+    max_body: int
 
 
 class HttpClient:
@@ -133,14 +135,21 @@ class HttpClient:
         payload: Mapping[str, Any] | None = None,
         form: Mapping[str, str] | None = None,
         repeat: bool = True,
+        accept: str | None = None,
+        max_body: int = MAX_BODY,
     ) -> Answer:
         """Send one request and return its 2xx answer; raise the fitting ``VendorError`` otherwise.
 
         :param payload: sent as JSON, with a ``Content-Length`` (reference, 2A.1).
         :param form: sent url-encoded instead.
         :param repeat: ``False`` asks once even where repetition is harmless.
+        :param accept: what else than JSON is asked for.
+        :param max_body: the longest answer, in bytes, that is read.
         """
-        request = _Request(method, url, authorization, *_encoded(payload, form))
+        headers, body = _encoded(payload, form)
+        if accept is not None:
+            headers["Accept"] = accept
+        request = _Request(method, url, authorization, headers, body, max_body)
         attempts = self.transport.retries if repeat and method in _HARMLESS else 0
         deadline = time.monotonic() + self._budget
         attempt = 0
@@ -197,20 +206,25 @@ class HttpClient:
                         "vendor's own endpoint, or run the app with TESTING or DEBUG.",
                         status=response.status_code,
                     )
-                return self._judge(response, _read(response, deadline))
+                return self._judge(
+                    response, _read(response, deadline, request.max_body), request.max_body
+                )
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             failure = explained(error, urlsplit(request.url).hostname or "the endpoint")
         return failure[0](failure[1])
 
-    def _judge(self, response: requests.Response, body: bytes | None) -> Answer | VendorError:
+    def _judge(
+        self, response: requests.Response, body: bytes | None, max_body: int
+    ) -> Answer | VendorError:
         status = response.status_code
         if body is None:
             return VendorProtocolError(
-                f"The vendor's answer is longer than {MAX_BODY} bytes; check the endpoint.",
+                f"The vendor's answer is longer than {max_body} bytes; check the endpoint.",
                 status=status,
             )
         if 200 <= status < 300:
-            return Answer(status, body, response.headers.get("Date"))
+            kind_of = response.headers.get("Content-Type", "")
+            return Answer(status, body, response.headers.get("Date"), kind_of)
         kind, hint = advice(status)
         return kind(
             f"The vendor answered HTTP {status}: {hint}",
@@ -245,7 +259,7 @@ def _encoded(
     return {}, None
 
 
-def _read(response: requests.Response, deadline: float) -> bytes | None:
+def _read(response: requests.Response, deadline: float, max_body: int) -> bytes | None:
     """Return the body, or ``None`` when it is too long; give up on one that drips in."""
     # read1 returns what has arrived; read would sit in the socket until its whole share is there.
     raw = response.raw
@@ -254,7 +268,7 @@ def _read(response: requests.Response, deadline: float) -> bytes | None:
     size = 0
     while chunk := read(65536, decode_content=True):
         size += len(chunk)
-        if size > MAX_BODY:
+        if size > max_body:
             return None
         if time.monotonic() > deadline:
             raise requests.Timeout("deadline")

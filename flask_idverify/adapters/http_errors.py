@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from email.utils import parsedate_to_datetime
 
@@ -18,6 +17,7 @@ from ..errors import (
     VendorRejectedRequest,
     VendorUnavailable,
 )
+from ..safe_json import loads
 
 Failure = tuple[type[VendorError], str]
 
@@ -78,8 +78,8 @@ def words(body: bytes) -> str:
     """Return the human part of an error body of any shape (reference, 2A.8 and 2B.9)."""
     text = body[:16384].decode("utf-8", "replace")
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = loads(text)
+    except ValueError:
         return text
     if isinstance(found, dict):
         keys = ("title", "detail", "error", "error_description", "message", "details")

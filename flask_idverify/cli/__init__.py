@@ -1,6 +1,6 @@
 """``flask idverify …``: the extension at the command line."""
 
-from . import checks, people, providers, work
+from . import audit, checks, keys, people, providers, retention, work
 from .group import commands
 
-__all__ = ["checks", "commands", "people", "providers", "work"]
+__all__ = ["audit", "checks", "commands", "keys", "people", "providers", "retention", "work"]

@@ -36,6 +36,8 @@ class VerificationDetail:
     """One verification with all that is known of it.
 
     :ivar sealed: something could not be decrypted and is missing here.
+    :ivar related: other users' verifications in which the vendor saw the same face, oldest first.
+    :ivar related_gone: how many more there were that are not kept any more.
     """
 
     verification: Verification
@@ -47,6 +49,8 @@ class VerificationDetail:
     callbacks: Sequence[CallbackRow]
     timeline: Sequence[Step]
     sealed: bool
+    related: Sequence[Verification] = ()
+    related_gone: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ def verification(verification_id: str) -> VerificationDetail:
         for step in _timeline(row.identity.subject, unseal)
         if step.facts.get("verification") == row.id
     ]
+    related = _related(row)
     return VerificationDetail(
         verification=row,
         claim=claim,
@@ -90,7 +95,24 @@ def verification(verification_id: str) -> VerificationDetail:
         callbacks=callbacks.all(),
         timeline=steps,
         sealed=unseal.failed,
+        related=related,
+        related_gone=len(row.related) - len(related),
     )
+
+
+def _related(row: Verification) -> Sequence[Verification]:
+    if not row.related:
+        return ()
+    found: Sequence[Verification] = (
+        session()
+        .scalars(
+            select(Verification)
+            .where(Verification.id.in_(row.related))
+            .order_by(Verification.created_at, Verification.id)
+        )
+        .all()
+    )
+    return found
 
 
 def identity(identity_id: str) -> IdentityDetail:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from ..errors import AttemptLimitReached
 from ..models import Application, Identity, Link, Verification
 from ..policy import Policy
-from ..service.routing import require_attempts_left
+from ..service.routing import attempt_limit, require_attempts_left
 from ..service.sessions import session
 from .rows import Unsealer
 
@@ -59,7 +59,7 @@ def retry_at(identity: Identity, application: Application) -> datetime | None:
     moments = []
     for link in usable_links(application):
         try:
-            require_attempts_left(identity, Policy.from_dict(link.policy))
+            require_attempts_left(identity.id, attempt_limit(Policy.from_dict(link.policy)))
         except AttemptLimitReached as reached:
             moments.append(reached.retry_at)
         else:

@@ -7,6 +7,8 @@ what it did.
 
 from .applications import application_named, link
 from .decisions import cancel, decide
+from .erasure import Erased, erase, would_erase
+from .export import export
 from .identities import (
     close,
     forget,
@@ -17,13 +19,18 @@ from .identities import (
     reset,
     satisfies,
 )
+from .images import image, image_names
+from .owed import owe_again, owed_of
 from .polling import claim_fetch, note_return
 from .providers import add_provider, provider_named
 from .results import refresh, refresh_if_due
+from .retention import Purged, purge
 from .start import start, start_test
 from .urls import callback_url, return_url
 
 __all__ = [
+    "Erased",
+    "Purged",
     "add_provider",
     "application_named",
     "callback_url",
@@ -31,14 +38,21 @@ __all__ = [
     "claim_fetch",
     "close",
     "decide",
+    "erase",
+    "export",
     "forget",
     "identities_of",
     "identity_for",
     "identity_of",
+    "image",
+    "image_names",
     "known_claim",
     "link",
     "note_return",
+    "owe_again",
+    "owed_of",
     "provider_named",
+    "purge",
     "refresh",
     "refresh_if_due",
     "reset",
@@ -46,4 +60,5 @@ __all__ = [
     "satisfies",
     "start",
     "start_test",
+    "would_erase",
 ]

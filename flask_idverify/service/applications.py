@@ -48,7 +48,7 @@ def add_application(name: str, display_name: str = "", *, actor: str) -> Applica
 
     :raises InvalidProvider: the name is empty or taken.
     """
-    row = Application(name=required("name", name), display_name=display_name.strip())
+    row = Application(name=required("name", name), display_name=_shown(display_name))
     if len(row.name) > 100:
         raise InvalidProvider("name", "is longer than 100 characters.")
     flush_unique(row)
@@ -57,15 +57,22 @@ def add_application(name: str, display_name: str = "", *, actor: str) -> Applica
     return row
 
 
+def _shown(display_name: str) -> str:
+    """Return a display name as it is stored. Raises :class:`InvalidProvider`."""
+    wanted = display_name.strip()
+    if len(wanted) > 200:
+        raise InvalidProvider("display_name", "is longer than 200 characters.")
+    if not wanted.isprintable():
+        raise InvalidProvider("display_name", "holds characters that cannot be printed.")
+    return wanted
+
+
 def change_application(application: Application, *, display_name: str, actor: str) -> None:
     """Change how people read an application's name, and flush; the name itself is in code.
 
     :raises InvalidProvider: the display name is too long.
     """
-    wanted = display_name.strip()
-    if len(wanted) > 200:
-        raise InvalidProvider("display_name", "is longer than 200 characters.")
-    application.display_name = wanted
+    application.display_name = _shown(display_name)
     session().flush()
     audit.append(
         session(),

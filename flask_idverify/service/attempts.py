@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from .. import audit, clock
 from ..claims import Claim
-from ..errors import VendorError, VerificationInProgress
+from ..errors import (
+    AttemptLimitReached,
+    TransitionRefused,
+    VendorError,
+    VerificationInProgress,
+)
 from ..models import Identity, VendorAccount, Verification
 from ..signals import tell, verification_started, verification_updated
 from ..states import LOCKED_STANDINGS, Reason, Standing, Status
 from ..types import Started
+from .gates import pass_gate
+from .owed import owe_vendor_erasure
+from .routing import require_attempts_left
 from .schedule import first_poll
 from .sessions import require_clean
 from .transitions import conclude, move, set_standing
@@ -22,9 +30,28 @@ from .transitions import conclude, move, set_standing
 log = logging.getLogger("flask_idverify")
 
 
-def record(verification: Verification, identity: Identity, claim: Claim) -> None:
-    """Commit the attempt before the vendor hears of it; the unique key lets one of two win."""
+def record(
+    verification: Verification, identity: Identity, claim: Claim, *, limit: int | None
+) -> None:
+    """Commit the attempt before the vendor hears of it; the unique key lets one of two win.
+
+    Counting the user's attempts and adding one is a single step: whoever starts several at once
+    has them counted one after the other.
+
+    :param limit: how many attempts the user has in 24 hours; ``None`` does not count.
+    :raises AttemptLimitReached: they are used up; nothing was recorded.
+    :raises VerificationInProgress: another request records an attempt for the same application.
+    """
     session = require_clean()
+    if limit is not None:
+        # A new transaction, of which the gate is the first statement.
+        session.rollback()
+        pass_gate(session, f"attempts of {verification.identity_id}".encode())
+        try:
+            require_attempts_left(verification.identity_id, limit)
+        except AttemptLimitReached:
+            session.rollback()
+            raise
     session.add(verification)
     try:
         session.flush()
@@ -34,13 +61,15 @@ def record(verification: Verification, identity: Identity, claim: Claim) -> None
             select(Verification).where(Verification.active_key == verification.active_key)
         )
         raise VerificationInProgress("This verification is being started.", found) from None
+    _require_their_own(session, verification, identity)
     if not verification.is_test:
         _state_claim(session, identity, claim)
     audit.append(
         session,
         identity.subject,
         "verification.created",
-        actor=f"admin:{verification.user_id}" if verification.is_test else "user",
+        # Also of a test: the chain cannot forget a user's id, which an erasure has to.
+        actor="user",
         facts={
             "verification": verification.id,
             "provider": verification.provider_id,
@@ -50,6 +79,26 @@ def record(verification: Verification, identity: Identity, claim: Claim) -> None
         },
     )
     session.commit()
+
+
+def _require_their_own(session: Any, verification: Verification, identity: Identity) -> None:
+    """Refuse a start for a person who was erased or closed since their identity was read.
+
+    The update makes the two follow each other: an erasure after it sees this attempt.
+    """
+    own = session.execute(
+        update(Identity)
+        .where(
+            Identity.id == identity.id,
+            Identity.user_id == verification.user_id,
+            Identity.erased_at.is_(None),
+        )
+        .values(updated_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
+    if own.rowcount != 1:
+        session.rollback()
+        raise TransitionRefused("The user's identity was erased or closed a moment ago.")
 
 
 def _state_claim(session: Any, identity: Identity, claim: Claim) -> None:
@@ -65,7 +114,11 @@ def _state_claim(session: Any, identity: Identity, claim: Claim) -> None:
 
 
 def opened(verification: Verification, started: Started) -> None:
-    """Write the vendor's answer down and tell; a callback may have been faster."""
+    """Write the vendor's answer down and tell; a callback may have been faster.
+
+    :raises TransitionRefused: the person was erased while the vendor was asked. What the vendor
+        has made is owed a deletion.
+    """
     session = require_clean()
     moved = move(
         session,
@@ -86,9 +139,9 @@ def opened(verification: Verification, started: Started) -> None:
     )
     if not moved:
         # A callback was faster than the answer; keep what only the answer holds.
-        session.execute(
+        kept: Any = session.execute(
             update(Verification)
-            .where(Verification.id == verification.id)
+            .where(Verification.id == verification.id, Verification.erased_at.is_(None))
             .values(
                 vendor_reference=started.vendor_reference,
                 account_id=started.account_id,
@@ -98,12 +151,15 @@ def opened(verification: Verification, started: Started) -> None:
             .execution_options(synchronize_session=False)
         )
         session.expire(verification)
+        if kept.rowcount != 1:
+            _opened_too_late(session, verification, started)
     audit.append(
         session,
         verification.identity.subject,
         "verification.started",
         actor=audit.VENDOR,
-        facts={"verification": verification.id, "vendor_reference": started.vendor_reference},
+        # Not the vendor's reference: the chain could never let go of it.
+        facts={"verification": verification.id},
     )
     session.commit()
     if started.account_id:
@@ -111,8 +167,35 @@ def opened(verification: Verification, started: Started) -> None:
     tell(verification_started, verification=verification)
 
 
+def _opened_too_late(session: Any, verification: Verification, started: Started) -> NoReturn:
+    """Have the vendor delete what it made for a person who was erased meanwhile."""
+    subject = verification.identity.subject
+    owe_vendor_erasure(
+        session,
+        subject=subject,
+        provider_id=verification.provider_id,
+        account_id=started.account_id,
+        # With an account, all of it: the person is gone, and nothing else may stand in it.
+        vendor_reference=None if started.account_id else started.vendor_reference,
+    )
+    facts = {"verification": verification.id}
+    audit.append(session, subject, "vendor.erasure_owed", actor=audit.SYSTEM, facts=facts)
+    session.commit()
+    raise TransitionRefused("The user's data was erased while the verification was being started.")
+
+
 def _remember_account(session: Any, verification: Verification, account_id: str) -> None:
     """Keep the vendor's account for the next time; the attempt is safe already."""
+    there: Any = session.execute(
+        update(Verification)
+        .where(Verification.id == verification.id, Verification.erased_at.is_(None))
+        .values(account_id=account_id)
+        .execution_options(synchronize_session=False)
+    )
+    if there.rowcount != 1:
+        session.rollback()  # erased since; the account is owed a deletion
+        return
+    session.refresh(verification)
     row = session.scalar(
         select(VendorAccount).where(
             VendorAccount.user_id == verification.user_id,

@@ -32,6 +32,8 @@ def decide(
     signed = _signed(admin, reason)
     session = require_clean()
     session.refresh(verification)
+    if verification.erased_at is not None:
+        raise TransitionRefused("This verification was erased; there is nothing left to decide on.")
     if verification.is_test and target is Status.approved:
         raise TransitionRefused("A test verification never verifies anybody.")
     if target is Status.approved and claims_another(verification):

@@ -32,12 +32,15 @@ def pass_gate(session: Any, about: bytes) -> None:
                 .values(passes=Gate.passes + 1)
                 .execution_options(synchronize_session=False)
             )
-            if passed.rowcount == 0:
-                session.execute(insert(Gate).values(id=gate, passes=1))
-        except (IntegrityError, OperationalError):
-            # Two made the row at once, or one engine saw a deadlock in that: it is there now.
+            if passed.rowcount == 1:
+                return
+            # On some engines an UPDATE that finds nothing locks the place where the row would
+            # stand: whoever inserted there now would wait for all the others that came as early.
             session.rollback()
+            session.execute(insert(Gate).values(id=gate, passes=0))
+            session.commit()
+        except (IntegrityError, OperationalError):
+            session.rollback()  # somebody else made it at the same moment
             if attempt == _TRIES - 1:
                 raise
-        else:
-            return
+    raise RuntimeError("A row of idverify_gate was deleted as often as it was made.")

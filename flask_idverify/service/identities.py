@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from .. import audit, clock, runtime
-from ..errors import NotFound, NotSignedIn, ReasonMissing
+from ..errors import NotFound, NotSignedIn, ReasonMissing, TransitionRefused
 from ..locking import permitted
 from ..models import Application, Identity, Link, VendorAccount, Verification
 from ..policy import Policy, meets
@@ -145,10 +145,13 @@ def reset(identity: Identity, *, admin: str, reason: str) -> Identity:
 
     :param admin: user id of the admin who signs.
     :raises ReasonMissing: *admin* or *reason* is empty.
+    :raises TransitionRefused: the identity was erased.
     """
     if not admin.strip() or not reason.strip():
         raise ReasonMissing("A reset needs the admin's name and a reason.")
     current = require_clean()
+    if identity.erased_at is not None:
+        raise TransitionRefused("This identity was erased; its user starts anew, with another.")
     before = identity.standing
     for attempt in _undecided(current, identity):
         # An approval of the old claim must not lock what the admin has just reopened.

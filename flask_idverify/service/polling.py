@@ -17,10 +17,13 @@ from .sessions import require_clean
 _LEASE = timedelta(seconds=90)
 
 
-def claim_fetch(verification: Verification, *, after_gap: bool = True) -> bool:
+def claim_fetch(
+    verification: Verification, *, after_gap: bool = True, due: bool = False
+) -> bool:
     """Take the right to fetch now; ``False`` while somebody else does.
 
     :param after_gap: also ``False`` when somebody has just done so.
+    :param due: also ``False`` when the poll that was owed has been made meanwhile.
     """
     session = require_clean()
     now = clock.now()
@@ -34,6 +37,7 @@ def claim_fetch(verification: Verification, *, after_gap: bool = True) -> bool:
             Verification.id == verification.id,
             or_(Verification.leased_until.is_(None), Verification.leased_until < now),
             long_ago if after_gap else true(),
+            Verification.next_poll_at <= now if due else true(),
         )
         .values(leased_until=now + _LEASE)
         .execution_options(synchronize_session=False)
@@ -107,7 +111,7 @@ def give_back(verification: Verification) -> None:
 def _write(session: Any, verification_id: str, *conditions: Any, **values: Any) -> None:
     session.execute(
         update(Verification)
-        .where(Verification.id == verification_id, *conditions)
+        .where(Verification.id == verification_id, Verification.erased_at.is_(None), *conditions)
         .values(**values)
         .execution_options(synchronize_session=False)
     )
@@ -121,7 +125,7 @@ def note_fetch(session: Any, verification: Verification, *, problem: str | None 
     """
     session.execute(
         update(Verification)
-        .where(Verification.id == verification.id)
+        .where(Verification.id == verification.id, Verification.erased_at.is_(None))
         .values(
             fetched_at=clock.now(), leased_until=None, vendor_message=problem, next_poll_at=None
         )

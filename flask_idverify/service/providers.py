@@ -12,7 +12,7 @@ from .. import audit, runtime
 from ..adapters.endpoints import check_endpoint
 from ..encryption import digest_of_secret
 from ..errors import InvalidProvider, NotFound
-from ..models import Link, Provider, Verification
+from ..models import Link, OutboxRow, Provider, Verification
 from .named_rows import flush_unique, required
 from .sessions import session
 
@@ -145,7 +145,7 @@ def in_use(provider: Provider) -> bool:
     """Whether anything refers to the provider, so that it can only be disabled."""
     return any(
         session().scalar(select(func.count()).where(column == provider.id))
-        for column in (Verification.provider_id, Link.provider_id)
+        for column in (Verification.provider_id, Link.provider_id, OutboxRow.provider_id)
     )
 
 
@@ -154,6 +154,14 @@ def delete_provider(provider: Provider, *, actor: str) -> None:
 
     :raises InvalidProvider: it is linked or has verifications; disable it instead.
     """
+    owed = select(func.count()).where(OutboxRow.provider_id == provider.id)
+    if session().scalar(owed):
+        raise InvalidProvider(
+            "name",
+            "still owes deletions of personal data at the vendor and cannot be deleted before "
+            "they are done. `flask idverify work` tries them; `flask idverify doctor` tells why "
+            "they fail.",
+        )
     if in_use(provider):
         raise InvalidProvider(
             "name", "is linked or has verifications and cannot be deleted. Disable it instead."
@@ -167,7 +175,8 @@ def provider_named(provider: Provider | str) -> Provider:
     """Return the row. Raises :class:`NotFound` for a name that does not exist."""
     if isinstance(provider, Provider):
         return provider
-    row = session().scalar(select(Provider).where(Provider.name == provider))
+    known_by_name = select(Provider).where(Provider.name == provider)
+    row = session().scalar(known_by_name) if provider.isprintable() else None
     if row is None:
         known = ", ".join(session().scalars(select(Provider.name).order_by(Provider.name)))
         raise NotFound(f"There is no provider named {provider!r}; known are: {known or 'none'}.")

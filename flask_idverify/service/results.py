@@ -26,6 +26,7 @@ from .announcing import announce
 from .approval import against_locked, approve, is_duplicate, papers_of, revoke
 from .gates import pass_gate
 from .polling import claim_fetch, give_back, note_fetch, put_off, schedule_next
+from .related import resolve
 from .schedule import SHORTEST_GAP
 from .sessions import require_clean
 from .sessions import session as current_session
@@ -50,7 +51,8 @@ def refresh(
     session = require_clean()
     session.refresh(verification)
     reference = verification.vendor_reference or (hint and hint.vendor_reference)
-    if verification.status not in _ASKABLE or not reference:
+    over = verification.status not in _ASKABLE or verification.erased_at is not None
+    if over or not reference:
         give_back(verification)
         return verification
     app = runtime.current()
@@ -133,7 +135,11 @@ def _adopt(verification: Verification, request: FetchRequest) -> None:
     session = require_clean()
     session.execute(
         update(Verification)
-        .where(Verification.id == verification.id, Verification.vendor_reference.is_(None))
+        .where(
+            Verification.id == verification.id,
+            Verification.vendor_reference.is_(None),
+            Verification.erased_at.is_(None),
+        )
         .values(vendor_reference=request.vendor_reference, account_id=request.account_id)
         .execution_options(synchronize_session=False)
     )
@@ -146,6 +152,9 @@ def _apply(
     """Turn an outcome into a transition, once, whoever else is doing the same."""
     session = require_clean()
     session.refresh(verification)
+    if verification.erased_at is not None:
+        session.rollback()  # erased while the vendor was asked: nothing of the answer is kept
+        return
     if outcome.status in (Status.started, Status.processing):
         _progress(session, verification, outcome)
         return
@@ -168,7 +177,9 @@ def _apply(
     accepted = outcome.checks
     if verdict.status is Status.approved:
         accepted |= required & outcome.warned
+    related = resolve(session, verification, outcome.related)
     values: dict[str, Any] = {
+        "related": related,
         "findings": [finding.to_dict() for finding in outcome.findings],
         "checks": sorted(accepted),
         "rule": verdict.rule,
@@ -179,7 +190,13 @@ def _apply(
     }
     if outcome.document is not None:
         values["document_sealed"] = Verification.document.seal(verification, outcome.document)
-    facts = {"rule": verdict.rule, "vendor_status": str(outcome.status), "risk": outcome.risk}
+    facts: dict[str, Any] = {
+        "rule": verdict.rule,
+        "vendor_status": str(outcome.status),
+        "risk": outcome.risk,
+    }
+    if related:
+        facts["related"] = related
     if verdict.status is Status.approved:
         moved = approve(
             session,
@@ -230,7 +247,7 @@ def _postpone(verification: Verification, error: VendorError) -> None:
     now = clock.now()
     session.execute(
         update(Verification)
-        .where(Verification.id == verification.id)
+        .where(Verification.id == verification.id, Verification.erased_at.is_(None))
         .values(vendor_message=f"{error} {error.detail}".strip(), leased_until=None, fetched_at=now)
         .execution_options(synchronize_session=False)
     )

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from .. import clock, countries, runtime
 from ..claims import Claim
 from ..errors import AttemptLimitReached, ClaimNotAccepted, InvalidClaim, NoProvider
-from ..models import Application, Identity, Link, Provider, Verification
+from ..models import Application, Link, Provider, Verification
 from ..policy import Conditions, Policy, admits
 from ..states import UNCOUNTED, Reason
 from .providers import provider_named
@@ -57,15 +57,23 @@ def _refusal(link: Link, claim: Claim) -> Reason | None:
     return admits(Policy.from_dict(link.policy), claim)
 
 
-def require_attempts_left(identity: Identity, policy: Policy) -> None:
-    """Raise :class:`AttemptLimitReached` when the user has used their attempts up."""
-    limit = policy.max_attempts or runtime.current().settings.max_attempts
+def attempt_limit(policy: Policy) -> int:
+    """Return how many attempts a user has in 24 hours under *policy*."""
+    return policy.max_attempts or runtime.current().settings.max_attempts
+
+
+def require_attempts_left(identity_id: str, limit: int) -> None:
+    """Raise :class:`AttemptLimitReached` when the user has used their attempts up.
+
+    Only reads. What it says holds for as long as nobody else records an attempt: see
+    :func:`.attempts.record`.
+    """
     session = current_session()
     since = clock.now() - timedelta(hours=24)
     made: Sequence[Any] = session.scalars(
         select(Verification.created_at)
         .where(
-            Verification.identity_id == identity.id,
+            Verification.identity_id == identity_id,
             Verification.created_at > since,
             Verification.is_test.is_(False),
             Verification.status.not_in(UNCOUNTED),

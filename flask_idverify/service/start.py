@@ -32,7 +32,7 @@ from .applications import application_named
 from .attempts import failed, opened, record
 from .identities import identity_for, satisfies, user_id_of
 from .results import refresh
-from .routing import require_attempts_left, route
+from .routing import attempt_limit, require_attempts_left, route
 from .sessions import require_clean
 from .transitions import conclude
 from .urls import callback_url, return_url
@@ -88,7 +88,8 @@ def start(
         return resumed
     # Looking for an attempt to resume may have found the result that nobody had told us.
     _require_open(identity, target, claim)
-    require_attempts_left(identity, policy)
+    # A friendly word early; what counts is the same question when the attempt is recorded.
+    require_attempts_left(identity.id, attempt_limit(policy))
     return _launch(identity, target, link.provider, policy, claim, consent, locale)
 
 
@@ -216,7 +217,9 @@ def _launch(  # noqa: PLR0917 - one caller per kind, named like the columns
         consent=consent,
         account_id=_known_account(identity, provider) if adapter.keeps_accounts else None,
     )
-    record(verification, identity, claim)
+    # A test is an admin's, and never refused.
+    limit = attempt_limit(policy) if application else None
+    record(verification, identity, claim, limit=limit)
     # From here to the answer no transaction is open.
     try:
         started = adapter.start(request)

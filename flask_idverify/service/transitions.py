@@ -39,6 +39,8 @@ def move(
         .where(
             Verification.id == verification.id,
             Verification.status.in_(sources(target, by_admin=by_admin)),
+            # What was erased is over, whatever a vendor or an admin still says.
+            Verification.erased_at.is_(None),
         )
         .values(**changes)
         .execution_options(synchronize_session=False)

@@ -238,6 +238,56 @@ def test_what_was_erased_is_gone_and_erasing_again_is_done(bench: Bench, kind: s
         adapter.fetch(asked(adapter, started))
 
 
+def test_an_erased_account_takes_its_attempts_along(bench: Bench) -> None:
+    adapter = bench.adapter(PLATFORM)
+    first = adapter.start(START)
+    second = adapter.start(replace(START, account_id=first.account_id))
+    other = adapter.start(START)
+    adapter.erase_account(first.account_id)
+    adapter.erase_account(first.account_id)
+    for started in (first, second):
+        with pytest.raises(VendorRecordMissing):
+            adapter.fetch(asked(adapter, started))
+    assert adapter.fetch(asked(adapter, other)).status == "started"
+
+
+def test_a_vendor_without_accounts_erases_none(bench: Bench) -> None:
+    adapter = bench.adapter(V4)
+    started = adapter.start(START)
+    adapter.erase_account(started.vendor_reference)
+    assert adapter.fetch(asked(adapter, started)).status == "started"
+
+
+@BOTH
+def test_the_pictures_of_a_finished_attempt_are_shown(bench: Bench, kind: str) -> None:
+    adapter = bench.adapter(kind)
+    started = adapter.start(replace(START, id_type="id_card"))
+    request = asked(adapter, started)
+    with pytest.raises(VendorRecordMissing):
+        adapter.image(request, "front")
+    bench.complete(started, "approve")
+    assert adapter.images(request) == ("front", "back", "face")
+    kinds = [adapter.image(request, name).content_type for name in ("front", "back", "face")]
+    assert kinds == ["image/jpeg", "image/jpeg", "image/png"]
+    with pytest.raises(VendorRecordMissing):
+        adapter.image(request, "liveness_1")
+    adapter.erase(started.vendor_reference, started.account_id)
+    for ask in (adapter.images, lambda of: adapter.image(of, "front")):
+        with pytest.raises(VendorRecordMissing):
+            ask(request)
+
+
+@BOTH
+@pytest.mark.parametrize("fault", ["redirect", "html", "empty", "malformed_json"])
+def test_what_comes_instead_of_a_picture_is_refused(bench: Bench, kind: str, fault: str) -> None:
+    adapter = bench.adapter(kind)
+    started = adapter.start(START)
+    bench.complete(started, "approve")
+    bench.fault(fault, "image", times=None)
+    with pytest.raises(VendorProtocolError):
+        adapter.image(asked(adapter, started), "front")
+
+
 @BOTH
 def test_good_credentials_check_well_and_start_nothing(bench: Bench, kind: str) -> None:
     before = bench.transactions()

@@ -13,6 +13,7 @@ import requests_mock
 from flask_idverify.adapters.jumio.hosts import Hosts
 from flask_idverify.adapters.jumio.platform import JumioPlatform
 from flask_idverify.adapters.jumio.platform_mapping import outcome_of
+from flask_idverify.adapters.jumio.platform_parts import parts_of
 from flask_idverify.claims import Consent
 from flask_idverify.clock import now
 from flask_idverify.errors import (
@@ -35,6 +36,11 @@ HEALTH = "https://status.emea-1.jumio.ai"
 EXECUTION = (
     f"https://retrieval.emea-1.jumio.ai/api/v1/accounts/{ACCOUNT}/workflow-executions/{SCAN}"
 )
+
+CREDENTIALS = {
+    "front": "c1a4f6d0-0b6e-4a0e-8f7d-1a2b3c4d5e01",
+    "face": "c1a4f6d0-0b6e-4a0e-8f7d-1a2b3c4d5e02",
+}
 
 #: Section 5.7, label by label: capability, label, overall decision, status, reason, retryable.
 DECLINED, RETRY, REVIEW = ("rejected", False), ("rejected", True), ("in_review", False)
@@ -145,6 +151,27 @@ class TestJumioPlatform(AdapterCases):
 
     def details_url(self) -> str:
         return EXECUTION
+
+    def account_url(self) -> str:
+        return EXECUTION.partition("/workflow-executions")[0]
+
+    def picture_url(self, name: str) -> str:
+        return f"{self.account_url()}/credentials/{CREDENTIALS[name]}/parts/{name.upper()}"
+
+    def serve_pictures(self, wire: Wire) -> None:
+        details = load(self.folder)["approved"]["details"]
+        # Their own addresses lead elsewhere, and are not asked.
+        details["credentials"] = [
+            {
+                "id": key,
+                "category": "SELFIE" if name == "face" else "ID",
+                "parts": [{"classifier": name.upper(), "href": f"https://evil.example/{name}"}],
+            }
+            for name, key in reversed(CREDENTIALS.items())
+        ]
+        facemap = {"category": "FACEMAP", "id": "c3", "parts": [{"classifier": "FACEMAP"}]}
+        details["credentials"].append(facemap)
+        wire.mock.get(self.details_url(), json=details)
 
     def outcome(self, payload: dict[str, Any], details: Any) -> Outcome:
         return outcome_of(details, status=payload["status"]["workflowExecution"]["status"])
@@ -374,6 +401,30 @@ class TestJumioPlatform(AdapterCases):
         document = outcome_of(details).document
         assert document is not None
         assert document.first_name == "SECOND"
+
+    def test_any_shape_of_credentials_is_read(self) -> None:
+        def listed(*parts: Any, key: Any = "c1") -> list[Any]:
+            return [{"id": key, "parts": list(parts)}]
+
+        front = {"classifier": "FRONT", "href": "x"}
+        assert parts_of(listed(front, {"classifier": "LIVENESS_6", "href": "x"})) == {
+            "front": ("c1", "FRONT"),
+            "liveness_6": ("c1", "LIVENESS_6"),
+        }
+        assert parts_of(listed(front) + listed(front, key="c2")) == {"front": ("c1", "FRONT")}
+        odd: list[Any] = [None, "", 7, [], {}, [None], [{"id": "c1"}], [{"id": "c1", "parts": 7}]]
+        odd += [listed(front, key=bad) for bad in (None, 7, "../x", "a/b", "")]
+        odd += [listed(part) for part in (None, {"classifier": "FRONT"}, {"classifier": "../x"})]
+        for credentials in odd:
+            assert parts_of(credentials) == {}
+
+    def test_a_wiped_result_has_no_pictures(self, w: Wire) -> None:
+        payload = load(self.folder)["approved"]
+        payload["details"]["credentials"] = [{"id": "c1", "category": "ID"}]
+        self.serve(w, payload)
+        assert w.adapter.images(self.request()) == ()
+        with pytest.raises(VendorRecordMissing):
+            w.adapter.image(self.request(), "front")
 
     def test_a_degraded_vendor_is_named(self, w: Wire) -> None:
         w.mock.get(requests_mock.ANY, status_code=404)

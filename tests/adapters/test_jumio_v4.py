@@ -56,6 +56,17 @@ class TestJumioV4(AdapterCases):
     def details_url(self) -> str:
         return f"{self.status_url()}/data"
 
+    def picture_url(self, name: str) -> str:
+        return f"{self.status_url()}/images/{name}"
+
+    def serve_pictures(self, wire: Wire) -> None:
+        # The list's own addresses lead elsewhere, and are not asked.
+        listed = [
+            {"classifier": name, "href": f"https://evil.example/{name}"}
+            for name in ("face", "front", "facemap")
+        ]
+        wire.mock.get(f"{self.status_url()}/images", json={"scanReference": SCAN, "images": listed})
+
     def outcome(self, payload: dict[str, Any], details: Any) -> Outcome:
         return outcome_of(details, workflow_id=payload["facts"]["workflow_id"])
 
@@ -166,6 +177,37 @@ class TestJumioV4(AdapterCases):
         payload["details"]["transaction"]["status"] = "PENDING"
         self.serve(w, payload)
         assert w.adapter.fetch(self.request(payload)).status == "started"
+
+    @pytest.mark.parametrize(
+        ("listed", "names"),
+        [
+            ({"images": {"classifier": "front", "href": "x"}}, ("front",)),
+            ({"images": [{"classifier": "BACK"}, {"classifier": 7}, None, "face"]}, ("back",)),
+            ({"livenessImages": ["b", "a"]}, ("liveness_1", "liveness_2")),
+            ({"livenessImages": ["x"] * 50}, tuple(f"liveness_{n}" for n in range(1, 7))),
+            ({}, ()),
+        ],
+    )
+    def test_any_shape_of_the_list_of_pictures_is_read(
+        self, w: Wire, listed: dict[str, Any], names: tuple[str, ...]
+    ) -> None:
+        w.mock.get(f"{self.status_url()}/images", json={"scanReference": SCAN, **listed})
+        assert w.adapter.images(self.request()) == names
+
+    def test_pictures_of_another_transaction_are_refused(self, w: Wire) -> None:
+        other = {"scanReference": "00000000-0000-4000-8000-000000000000", "images": []}
+        w.mock.get(f"{self.status_url()}/images", json=other)
+        with pytest.raises(VendorProtocolError, match="another"):
+            w.adapter.images(self.request())
+
+    def test_a_moment_of_liveness_is_asked_for_by_its_number(self, w: Wire) -> None:
+        png: dict[str, Any] = {
+            "content": b"\x89PNG\r\n\x1a\n",
+            "headers": {"Content-Type": "image/png"},
+        }
+        asked = w.mock.get(f"{self.status_url()}/images/liveness/2", **png)
+        w.adapter.image(self.request(), "liveness_2")
+        assert asked.call_count == 1
 
     def test_transport_is_shared(self) -> None:
         assert self.make().transport is TRANSPORT

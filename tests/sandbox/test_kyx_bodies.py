@@ -473,3 +473,18 @@ def test_partly_known_dates_are_padded_and_their_parts_told(client: Client) -> N
     assert found["dateOfBirth"] == "1990-05-01"
     assert found["dateOfBirthParts"] == {"year": "1990", "month": "05"}
     assert not {"currentAge", "documentNumber"} & set(found)
+
+
+def test_findings_of_the_same_face_can_point_at_transactions_there_are(client: Client) -> None:
+    _, other = client.start_kyx()
+    ids = client.start_kyx()
+    told = client.act(ids[1], "complete", scenario="repeated-face", related=[other])
+    assert told.status_code == 200
+    (checked,) = client.details(ids)["capabilities"]["imageChecks"]
+    assert checked["data"]["faceSearchFindings"] == {"status": "DONE", "findings": [other]}
+    scan = client.start_v4()
+    client.act(scan, "complete", scenario="repeated-face", related=[other])
+    checks = client.scan(scan, "/data").json()["verification"]["additionalChecks"]
+    assert checks["faceSearchFindings"] == {"status": "DONE", "findings": [other]}
+    refused = client.act(client.start_v4(), "complete", scenario="repeated-face", related=[7])
+    assert (refused.status_code, refused.json()["field"]) == (400, "related")

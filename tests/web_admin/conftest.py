@@ -53,6 +53,7 @@ def paths(host: Host, desk: Desk, vendor: Vendor, at_vendor: str) -> list[str]:
             "/verifications",
             "/verifications?status=canceled",
             f"/verifications/{approved}",
+            f"/verifications/{approved}?pictures=1",
             f"/verifications/{fraud}",
             f"/verifications/{differs}",
             f"/verifications/{opened}",

@@ -6,11 +6,11 @@ numbers, and its verdict is worth nothing until it was fetched.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 from urllib.parse import parse_qsl
 
+from ...safe_json import loads
 from ...types import Callback, Hint
 from .values import identifier, mapping, moment, reference
 
@@ -66,8 +66,8 @@ def parse_platform(body: bytes) -> Callback:
     if problem := _size_problem(body):
         return Callback(problem=problem)
     try:
-        found: Any = json.loads(body)
-    except (ValueError, RecursionError):
+        found: Any = loads(body)
+    except ValueError:
         return Callback(problem="The body is no JSON.")
     if not isinstance(found, dict):
         return Callback(problem="The body is JSON, but no object.")

@@ -13,6 +13,7 @@ from ...types import (
     Callback,
     CheckStep,
     FetchRequest,
+    Image,
     Option,
     Outcome,
     Started,
@@ -20,6 +21,7 @@ from ...types import (
     Transport,
 )
 from ..http import Answer
+from ..images import ACCEPT, MAX_BYTES, image_of, in_order, known_name
 from .callbacks import parse_platform
 from .checks import health, probe, since
 from .common import (
@@ -34,6 +36,7 @@ from .findings import ALL_CHECKS
 from .hosts import Hosts
 from .platform_entries import word
 from .platform_mapping import EXPIRED, ended, outcome_of, progress
+from .platform_parts import parts_of
 from .platform_request import consent_block, start_body
 from .token import TokenCache, TokenSource
 from .values import identifier, mapping, same
@@ -143,13 +146,7 @@ class JumioPlatform(JumioAdapter):
             return Outcome(progress(status), account_id=account)
 
         def details() -> Mapping[str, Any]:
-            answer = self._call("GET", url, repeat=repeat).object()
-            other_account = mapping(answer.get("account")).get("id")
-            if not same(mapping(answer.get("workflow")).get("id"), execution) or (
-                other_account and not same(other_account, account)
-            ):
-                raise VendorProtocolError("The vendor answered about another execution than asked.")
-            return answer
+            return self._details(account, execution, repeat=repeat)
 
         if status in EXPIRED:
             try:
@@ -190,6 +187,52 @@ class JumioPlatform(JumioAdapter):
         url = self._execution(
             path_id(account_id, "account id"), path_id(vendor_reference, "vendor reference")
         )
+        self._delete(url)
+
+    def erase_account(self, account_id: str) -> None:
+        """Delete an account with all its executions, irreversibly (reference, 2B.2)."""
+        self._delete(f"{self.hosts.retrieval}/api/v1/accounts/{path_id(account_id, 'account id')}")
+
+    def images(self, request: FetchRequest) -> tuple[str, ...]:
+        """Read which pictures there are from the details (reference, 2B.6 and 2B.7)."""
+        return in_order(self._parts(request))
+
+    def image(self, request: FetchRequest, name: str) -> Image:
+        """Ask for one picture, by a URL of our own making: no ``href`` is followed (2B.2, 2B.7)."""
+        found = self._parts(request).get(known_name(name))
+        if found is None:
+            raise VendorRecordMissing("The vendor has no such picture, or has deleted it.")
+        credential, classifier = found
+        account = path_id(request.account_id, "account id")
+        base = f"{self.hosts.retrieval}/api/v1/accounts/{account}"
+        return image_of(
+            self._call(
+                "GET",
+                f"{base}/credentials/{credential}/parts/{classifier}",
+                repeat=request.patient,
+                accept=ACCEPT,
+                max_body=MAX_BYTES,
+            )
+        )
+
+    def _parts(self, request: FetchRequest) -> dict[str, tuple[str, str]]:
+        account = path_id(request.account_id, "account id")
+        execution = path_id(request.vendor_reference, "vendor reference")
+        answer = self._details(account, execution, repeat=request.patient)
+        return parts_of(answer.get("credentials"))
+
+    def _details(self, account: str, execution: str, *, repeat: bool) -> Mapping[str, Any]:
+        """Return the details, if they are about what was asked."""
+        url = self._execution(account, execution)
+        answer = self._call("GET", url, repeat=repeat).object()
+        other_account = mapping(answer.get("account")).get("id")
+        if not same(mapping(answer.get("workflow")).get("id"), execution) or (
+            other_account and not same(other_account, account)
+        ):
+            raise VendorProtocolError("The vendor answered about another execution than asked.")
+        return answer
+
+    def _delete(self, url: str) -> None:
         try:
             self._call("DELETE", url)
         except VendorRecordMissing:
@@ -214,30 +257,41 @@ class JumioPlatform(JumioAdapter):
         method: str,
         url: str,
         payload: Mapping[str, Any] | None = None,
-        *,
-        repeat: bool = True,
+        **how: Any,
     ) -> Answer:
-        """Send one request; after a 401, once more with a new token (reference, 2B.1)."""
+        """Send one request; after a 401, once more with a new token (reference, 2B.1).
+
+        :param how: as :meth:`.HttpClient.call` takes it.
+        """
         token = self.tokens.get()
         try:
-            return self._send(method, url, token, payload, repeat)
+            return self._send(method, url, token, payload, **how)
         except VendorRefused as error:
             if error.status != 401:
                 raise
         # A 401 has started nothing, whatever the method.
         self.tokens.drop(token)
-        return self._send(method, url, self.tokens.get(), payload, repeat)
+        return self._send(method, url, self.tokens.get(), payload, **how)
 
     def _send(
-        self, method: str, url: str, token: str, payload: Mapping[str, Any] | None, repeat: bool
+        self, method: str, url: str, token: str, payload: Mapping[str, Any] | None, **how: Any
     ) -> Answer:
         bearer = f"Bearer {token}"
-        return self.http.call(method, url, authorization=bearer, payload=payload, repeat=repeat)
+        return self.http.call(method, url, authorization=bearer, payload=payload, **how)
 
     def _ask_token(self) -> Answer:
-        return self.http.call(
-            "POST",
-            f"{self.hosts.auth}/oauth2/token",
-            authorization=self.basic,
-            form={"grant_type": "client_credentials"},
+        try:
+            return self.http.call(
+                "POST",
+                f"{self.hosts.auth}/oauth2/token",
+                authorization=self.basic,
+                form={"grant_type": "client_credentials"},
+            )
+        except VendorRecordMissing as error:
+            missing = error
+        # Whoever asks for a record takes its 404 for "deleted"; this one is about no record.
+        raise VendorRefused(
+            "The vendor has no token service at this endpoint; check the endpoint and its region.",
+            status=missing.status,
+            detail=missing.detail,
         )

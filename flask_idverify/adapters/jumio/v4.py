@@ -8,7 +8,17 @@ from typing import Any
 
 from ...errors import VendorProtocolError, VendorRecordMissing
 from ...states import Status
-from ...types import Callback, CheckStep, FetchRequest, Option, Outcome, Started, StartRequest
+from ...types import (
+    Callback,
+    CheckStep,
+    FetchRequest,
+    Image,
+    Option,
+    Outcome,
+    Started,
+    StartRequest,
+)
+from ..images import ACCEPT, MAX_BYTES, image_of, in_order, known_name
 from .callbacks import parse_v4
 from .checks import probe
 from .common import (
@@ -21,7 +31,7 @@ from .common import (
 )
 from .findings import ALL_CHECKS, DOCUMENT_CHECKS
 from .v4_mapping import never_finished, outcome_of, progress
-from .values import mapping, same
+from .values import items, mapping, same
 
 #: What is verified and how it is captured (reference, 2A.3).
 WORKFLOWS = (
@@ -143,6 +153,33 @@ class JumioV4(JumioAdapter):
                 ),
             )
         ]
+
+    def images(self, request: FetchRequest) -> tuple[str, ...]:
+        """Ask for the list of pictures; its addresses are not believed (reference, 2A.7)."""
+        scan = path_id(request.vendor_reference, "vendor reference")
+        answer = self._get(scan, "/images", repeat=request.patient)
+        listed = (mapping(item).get("classifier") for item in items(answer.get("images")))
+        # Numbers from 1, in no particular order: one address more is one number more.
+        moments = range(1, len(items(answer.get("livenessImages"))) + 1)
+        return in_order(
+            [name.lower() for name in listed if isinstance(name, str)]
+            + [f"liveness_{number}" for number in moments]
+        )
+
+    def image(self, request: FetchRequest, name: str) -> Image:
+        """Ask for one picture, by a URL of our own making (reference, 2A.2 and 2A.7)."""
+        scan = path_id(request.vendor_reference, "vendor reference")
+        part = known_name(name).replace("_", "/")
+        return image_of(
+            self.http.call(
+                "GET",
+                f"{self._scan(scan)}/images/{part}",
+                authorization=self.basic,
+                repeat=request.patient,
+                accept=ACCEPT,
+                max_body=MAX_BYTES,
+            )
+        )
 
     def erase(self, vendor_reference: str, account_id: str | None = None) -> None:
         """Delete one transaction at the vendor, irreversibly (reference, 2A.2)."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import wtforms
 from flask_wtf import FlaskForm
-from wtforms import Form, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, Form, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from ... import texts
@@ -36,6 +36,24 @@ class ReasonForm(AdminForm):
         [needed(_("Please give a reason.")), Length(max=2000)],
         description=_("Your words, for whoever asks later. They are kept with your user ID."),
         render_kw={"rows": 3, "autocomplete": "off"},
+    )
+
+
+class EraseForm(AdminForm):
+    """Why a person is erased, and that it is meant."""
+
+    why = TextAreaField(
+        _("Reason"),
+        [needed(_("Please give a reason.")), Length(max=2000)],
+        description=_(
+            "It may name the person, so only its keyed digest is kept. Keep the text in your own "
+            "records if you may have to show it."
+        ),
+        render_kw={"rows": 3, "autocomplete": "off"},
+    )
+    sure = BooleanField(
+        _("I understand that this cannot be undone"),
+        [needed(_("Please confirm."))],
     )
 
 
@@ -72,6 +90,17 @@ class AddLinkForm(AdminForm):
         form = cls(**settings)
         form.provider.choices = options((row.id, row.name) for row in providers)
         return form
+
+
+class NumberField(IntegerField):
+    """A whole number that is read up to its 19th digit, which no range here admits.
+
+    The range check of WTForms raises ``OverflowError`` on numbers of hundreds of digits.
+    """
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Read the number."""
+        super().process_formdata([value[:19] for value in valuelist])
 
 
 def options(pairs: Iterable[tuple[str, Any]]) -> list[Any]:

@@ -7,18 +7,18 @@ from typing import Any
 from flask.typing import ResponseReturnValue
 
 from ... import queries, service
-from ...errors import ReasonMissing
+from ...errors import ReasonMissing, TransitionRefused
 from ...i18n import gettext as _
 from ...states import Standing
 from .blueprint import admin_id, blueprint, done, go, page
-from .forms import ReasonForm
+from .forms import EraseForm, ReasonForm
 from .problems import explain
 
 
 @blueprint.get("/identities/<identity_id>")
 def identity(identity_id: str) -> ResponseReturnValue:
     """Show a user's standing and how it came about."""
-    return _identity_page(identity_id)
+    return identity_page(identity_id)
 
 
 @blueprint.post("/identities/<identity_id>/reset")
@@ -27,23 +27,27 @@ def reset_identity(identity_id: str) -> ResponseReturnValue:
     row = queries.identity(identity_id).identity
     form = ReasonForm()
     if not form.validate():
-        return _identity_page(identity_id, 422, form=form)
+        return identity_page(identity_id, 422, form=form)
     try:
         service.reset(row, admin=admin_id(), reason=form.reason.data or "")
-    except ReasonMissing as error:
-        return _identity_page(identity_id, error.http_status, problem=explain(error))
+    except (ReasonMissing, TransitionRefused) as error:
+        return identity_page(identity_id, error.http_status, problem=explain(error))
     done(_("The identity was reset. The user may verify again."))
     return go(".identity", identity_id=identity_id)
 
 
-def _identity_page(identity_id: str, status: int = 200, **values: Any) -> ResponseReturnValue:
+def identity_page(identity_id: str, status: int = 200, **values: Any) -> ResponseReturnValue:
+    """Return the page of one identity, with what went wrong on it."""
     detail = queries.identity(identity_id)
     values.setdefault("form", ReasonForm(formdata=None))
+    values.setdefault("erase_form", EraseForm(formdata=None))
     return page(
         "identity",
         status,
         detail=detail,
         row=detail.identity,
-        can_reset=detail.identity.standing is not Standing.unverified,
+        owed=service.owed_of(detail.identity.subject),
+        can_reset=detail.identity.standing is not Standing.unverified
+        and detail.identity.erased_at is None,
         **values,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from wtforms import BooleanField, IntegerField, SelectField, SelectMultipleField, StringField
+from wtforms import BooleanField, SelectField, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, NumberRange, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -13,7 +13,7 @@ from ... import countries, texts
 from ...errors import InvalidPolicy
 from ...i18n import gettext, lazy_gettext
 from ...policy import Conditions, Policy
-from .forms import AdminForm, blame, options
+from .forms import AdminForm, NumberField, blame, options
 
 #: Lazy texts, which the stubs of WTForms do not know.
 _: Any = lazy_gettext
@@ -84,7 +84,7 @@ def _treatment(label: Any, help_text: Any = "") -> Any:
 
 
 def _number(label: Any, highest: int, help_text: Any) -> Any:
-    return IntegerField(label, [Optional(), NumberRange(1, highest)], description=help_text)
+    return NumberField(label, [Optional(), NumberRange(1, highest)], description=help_text)
 
 
 class PolicyForm(AdminForm):
@@ -117,6 +117,7 @@ class PolicyForm(AdminForm):
         _("Attempts in 24 hours"), 1000, _("Per user. Empty: the app's setting.")
     )
     valid_for = _number(_("Valid for days"), 36500, _("Empty: until the document expires."))
+    keep_fingerprint = BooleanField(_("After an erasure, still notice the same document elsewhere"))
     route_countries = _countries(_("Only for issuing countries"))
     route_id_types = _id_types(_("Only for documents"))
 

@@ -16,6 +16,7 @@ _TITLES: Mapping[str, LazyText] = {
     "verification_in_progress": _("A verification is open"),
     "consent_missing": _("Consent is missing"),
     "transition_refused": _("That is not possible any more"),
+    "erasure_refused": _("The data must be kept"),
     "reason_missing": _("A reason is missing"),
     "key_unavailable": _("A stored value cannot be decrypted"),
     "decryption_failed": _("A stored value cannot be decrypted"),

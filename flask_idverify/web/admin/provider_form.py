@@ -9,7 +9,6 @@ from wtforms import (
     BooleanField,
     Field,
     Form,
-    IntegerField,
     PasswordField,
     SelectField,
     StringField,
@@ -31,7 +30,7 @@ from ...models import Provider
 from ...queries import ProviderType
 from ...service import providers as accounts
 from ...types import Option
-from .forms import AdminForm, needed, options
+from .forms import AdminForm, NumberField, needed, options
 
 #: Lazy texts, which the stubs of WTForms do not know.
 _: Any = lazy_gettext
@@ -197,5 +196,5 @@ def _field(option: Option) -> Any:
     if option.kind == "integer":
         if option.limits:
             validators.append(NumberRange(*option.limits))
-        return IntegerField(option.label, validators, **common)
+        return NumberField(option.label, validators, **common)
     return StringField(option.label, validators, render_kw={"autocomplete": "off"}, **common)

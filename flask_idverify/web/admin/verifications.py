@@ -9,7 +9,14 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from ... import queries, service
-from ...errors import IDVerifyError, ReasonMissing, TransitionRefused, VendorError
+from ...errors import (
+    IDVerifyError,
+    NotFound,
+    ProviderUnusable,
+    ReasonMissing,
+    TransitionRefused,
+    VendorError,
+)
 from ...i18n import gettext as _
 from ...models import Verification
 from ...queries import Filters
@@ -60,8 +67,16 @@ def verifications() -> ResponseReturnValue:
 
 @blueprint.get("/verifications/<verification_id>")
 def verification(verification_id: str) -> ResponseReturnValue:
-    """Show everything that is known of one verification."""
-    return _detail_page(verification_id)
+    """Show everything that is known of one verification; pictures only when asked for them."""
+    if not request.args.get("pictures"):
+        return _detail_page(verification_id)
+    row = queries.verification(verification_id).verification
+    try:
+        return _detail_page(verification_id, pictures=service.image_names(row))
+    except (VendorError, NotFound, ProviderUnusable) as error:
+        rollback()
+        shown = explain(error)
+        return _detail_page(verification_id, error.http_status, pictures=(), pictures_problem=shown)
 
 
 @blueprint.post("/verifications/<verification_id>/refresh")
@@ -130,6 +145,7 @@ def _detail_page(verification_id: str, status: int = 200, **values: Any) -> Resp
     detail = queries.verification(verification_id)
     row = detail.verification
     values.setdefault("form", ReasonForm(formdata=None))
+    values.setdefault("pictures", None)
     return page(
         "verification",
         status,
@@ -137,8 +153,8 @@ def _detail_page(verification_id: str, status: int = 200, **values: Any) -> Resp
         row=row,
         told=told(row),
         can_refresh=bool(row.vendor_reference) and row.status not in _SETTLED,
-        can_approve=row.status is not Status.approved and not row.is_test,
-        can_reject=row.status is not Status.rejected,
+        can_approve=row.status is not Status.approved and not row.is_test and not row.erased_at,
+        can_reject=row.status is not Status.rejected and not row.erased_at,
         can_cancel=row.status not in FINAL,
         **values,
     )

@@ -35,11 +35,20 @@ _ACTIONS: Mapping[str, LazyText] = {
     "verification.canceled": _("Canceled"),
     "verification.error": _("Failed"),
     "verification.reversed": _("The vendor changed its decision"),
+    "verification.image_viewed": _("Picture looked at"),
     "identity.verified": _("Identity verified and locked"),
     "identity.revoked": _("Identity revoked"),
     "identity.expired": _("Identity expired"),
     "identity.reset": _("Identity reset"),
     "identity.closed": _("Account closed"),
+    "identity.erased": _("Personal data erased"),
+    "identity.erasure_refused": _("Erasure refused"),
+    "identity.exported": _("All data handed out"),
+    "identity.purged": _("Personal data removed after its time"),
+    "verification.purged": _("Personal data of an attempt removed after its time"),
+    "vendor.erasure_owed": _("A deletion is owed at the vendor"),
+    "vendor.erased": _("Deleted at the vendor"),
+    "callbacks.purged": _("Old callbacks removed"),
 }
 _RULES: Mapping[str, LazyText] = {
     "vendor": _("The vendor's own decision"),
@@ -100,6 +109,7 @@ _POLICY: Mapping[str, LazyText] = {
     "on_reversal": _("Approval taken back"),
     "max_attempts": _("Attempts in 24 hours"),
     "valid_for": _("Valid for days"),
+    "keep_fingerprint": _("Document noticed after an erasure"),
 }
 _DOCUMENT: Mapping[str, LazyText] = {
     "date_of_birth": _("Date of birth"),
@@ -124,11 +134,17 @@ _FACTS: Mapping[str, LazyText] = {
     "error": _("Error"),
     "test": _("Test"),
     "changed": _("Changed"),
+    "image": _("Picture"),
 }
 #: On the page already, or of no use to a reader.
 _SILENT = frozenset(
-    {"verification", "provider", "application", "policy", "note_digest", "from", "to"}
+    {"verification", "provider", "application", "policy", "note_digest", "from", "to", "related"}
 )
+_PICTURES: Mapping[str, LazyText] = {
+    "front": _("Front of the document"),
+    "back": _("Back of the document"),
+    "face": _("Face"),
+}
 _STEPS: Mapping[str, LazyText] = {
     "provider": _("Provider"),
     "token": _("Access token"),
@@ -185,6 +201,13 @@ def step(name: str) -> str:
     return str(_STEPS.get(name, name[:1].upper() + name[1:]))
 
 
+def picture(name: str) -> str:
+    """Return what a picture shows."""
+    if name in _PICTURES:
+        return str(_PICTURES[name])
+    return gettext("Face, moment %(number)s", number=name.removeprefix("liveness_"))
+
+
 def policy(stored: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return a policy or conditions line by line, without what says nothing."""
     return [
@@ -239,6 +262,8 @@ def _fact(name: str, value: Any) -> str:
         return gettext("yes")
     if name == "rule":
         return rule(value)
+    if name == "image":
+        return picture(str(value))
     if name == "vendor_status":
         return _state(str(value))
     if name == "reasons":

@@ -1,0 +1,175 @@
+"""The audit log: checking it here, exporting it, and checking an export."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup, with_appcontext
+from sqlalchemy import func, select
+
+from .. import audit, runtime
+from ..errors import AuditBroken, ConfigurationError, IDVerifyError, KeyUnavailable
+from ..models import AuditEntry, Identity
+from .group import Problem, commands
+from .progress import progress
+
+audit_commands = AppGroup("audit", help="The append-only log: check it, export it.")
+commands.add_command(audit_commands)
+
+
+class _Breaks:
+    """Tells each broken chain, and the missing keys once each, however many chains need them."""
+
+    def __init__(self) -> None:
+        self.keys: Counter[str] = Counter()
+
+    def tell(self, error: IDVerifyError) -> None:
+        if isinstance(error, KeyUnavailable):
+            self.keys[str(error)] += 1
+        else:
+            click.echo(str(error), err=True)
+
+    def tell_keys(self) -> None:
+        for message, number in self.keys.items():
+            click.echo(f"{number} chain(s) cannot be checked. {message}", err=True)
+
+
+@audit_commands.command("verify")
+@click.option("--subject", help="Only this subject's chain.")
+@click.option("--user", help="Only the chain of the identity of this user id.")
+@click.option(
+    "--file", type=click.Path(path_type=Path, dir_okay=False), help="Check an export instead."
+)
+@click.option("--public-key", help="The key you were given for checking exports.")
+@with_appcontext
+def verify(
+    *, subject: str | None, user: str | None, file: Path | None, public_key: str | None
+) -> None:
+    """Check the chains, or an exported FILE; exit code 1 when one does not hold.
+
+    Names the first entry of each chain that was changed, removed, inserted or reordered.
+    """
+    if sum(given is not None for given in (subject, user, file)) > 1:
+        raise click.UsageError("--subject, --user and --file: give one of them.")
+    # Imported where it is used: it is also run as a program, `python -m …`.
+    from .. import audit_check
+
+    if file is not None:
+        if not public_key:
+            raise click.UsageError(audit_check.NO_KEY)
+        try:
+            click.echo(audit_check.told(audit_check.check(file, public_key)))
+        except audit_check.CheckFailed as error:
+            raise Problem(str(error)) from None
+    elif public_key:
+        raise click.UsageError("--public-key goes with --file.")
+    elif subject is not None or user is not None:
+        _verify_one(subject if subject is not None else _subject_of(str(user)))
+    else:
+        _verify_all()
+
+
+def _subject_of(user: str) -> str:
+    found = runtime.current().db.session.scalar(
+        select(Identity.subject).where(Identity.user_id == user)
+    )
+    if found is None:
+        raise Problem(f"There is no identity of user {user!r}.")
+    return str(found)
+
+
+def _verify_one(subject: str) -> None:
+    try:
+        count = audit.verify(runtime.current().db.session, subject)
+    except (AuditBroken, KeyUnavailable) as error:
+        raise Problem(str(error)) from None
+    if count == 0:
+        raise Problem(f"There is no audit entry of subject {subject!r}.")
+    click.echo(f"The chain of {subject} holds: {count} entries.")
+
+
+def _verify_all() -> None:
+    session, breaks = runtime.current().db.session, _Breaks()
+    with progress(_entries(), "Checking entries") as step:
+        tally = audit.verify_all(session, breaks.tell, step)
+    breaks.tell_keys()
+    click.echo(f"{tally.chains} chains, {tally.entries} entries, {tally.broken} broken.")
+    if tally.broken:
+        sys.exit(1)
+
+
+@audit_commands.command("public-key")
+@with_appcontext
+def public_key_command() -> None:
+    """Print the public half of the signing key, for those who check exports."""
+    from .. import audit_export
+
+    try:
+        click.echo(audit_export.public_key())
+    except ConfigurationError as error:
+        raise Problem(str(error)) from None
+
+
+@audit_commands.command("export")
+@click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl")
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A new file; its signature is written beside it, as FILE.sig.",
+)
+@click.option("--since", help="From this day or moment on (ISO 8601; UTC unless it says).")
+@click.option("--until", help="Up to and including this day, or before this moment.")
+@click.option("--subject", help="Only this subject's chain.")
+@with_appcontext
+def export(
+    *, kind: str, output: Path, since: str | None, until: str | None, subject: str | None
+) -> None:
+    """Write the log to a signed file. It holds no personal data.
+
+    Exit code 1 when a chain does not hold; the file is written all the same, and says so.
+    """
+    from .. import audit_export
+
+    part = audit_export.Part(_moment("--since", since), _moment("--until", until, 1), subject)
+    if part.since and part.until and part.since >= part.until:
+        raise click.UsageError("--until must be later than --since.")
+    session, breaks = runtime.current().db.session, _Breaks()
+    try:
+        with progress(_entries(), "Exporting entries") as step:
+            header = audit_export.export(
+                session, output, kind, part, tell=breaks.tell, progress=step
+            )
+    except (ConfigurationError, audit_export.ExportRefused) as error:
+        raise Problem(str(error)) from None
+    breaks.tell_keys()
+    click.echo(f"{header['entries']} entries of {header['chains']} chains: {output}, {output}.sig")
+    if not header["chains_intact"]:
+        click.echo("The log is broken; the signed header says so (chains_intact: false).", err=True)
+        sys.exit(1)
+
+
+def _entries() -> int:
+    session = runtime.current().db.session
+    count = session.scalar(select(func.count()).select_from(AuditEntry))
+    session.rollback()
+    return int(count or 0)
+
+
+def _moment(option: str, text: str | None, days: int = 0) -> datetime | None:
+    """Read a day or a moment; *days* later if it is a day."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        raise click.UsageError(
+            f"{option}: expected a day such as 2026-01-31, or a moment such as "
+            "2026-01-31T12:00:00+00:00."
+        ) from None
+    found = found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+    return found + timedelta(days=days) if len(text.strip()) == 10 else found

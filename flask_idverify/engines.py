@@ -1,0 +1,115 @@
+"""What differs between database engines: the only room that knows their words.
+
+An engine may refuse a transaction that would succeed a moment later: two writers met, and it chose
+one of them. Such a transaction is begun again from its first statement.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import random
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Select
+from sqlalchemy.exc import DBAPIError
+
+from . import runtime
+
+log = logging.getLogger("flask_idverify")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_TRIES = 6
+#: Seconds before the first repetition; doubles each time, with jitter.
+_PAUSE = 0.05
+
+#: SQLite: busy, locked (extended codes carry them in their lowest byte).
+_SQLITE = frozenset({5, 6})
+_SQLITE_WORDS = ("database is locked", "database table is locked", "database schema is locked")
+#: PostgreSQL: serialization failure, deadlock, lock not available.
+_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
+#: MySQL and MariaDB: lock wait timeout, deadlock, row changed since it was read.
+_NUMBERS = frozenset({1205, 1213, 1020})
+
+_inside: ContextVar[bool] = ContextVar("idverify_retrying", default=False)
+
+
+def is_temporary(error: BaseException) -> bool:
+    """Whether the same transaction may succeed when it is begun again."""
+    if not isinstance(error, DBAPIError) or error.orig is None:
+        return False
+    original: Any = error.orig
+    states = {getattr(original, "sqlstate", None), getattr(original, "pgcode", None)}
+    if states & _SQLSTATES:
+        return True
+    code = getattr(original, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in _SQLITE
+    first = original.args[0] if original.args else None
+    if isinstance(first, int):
+        return first in _NUMBERS
+    # Python 3.10's sqlite3 has no codes.
+    return type(original).__module__ == "sqlite3" and str(original).startswith(_SQLITE_WORDS)
+
+
+def retrying(function: Callable[P, T]) -> Callable[P, T]:
+    """Make *function* repeat itself when the engine refuses its transaction for the moment.
+
+    It is one transaction: it begins with a clean ``db.session``, commits at its end and makes no
+    call to a vendor; it reads again whatever it decides by. What it has not committed is rolled
+    back before it runs again. Inside another such function only the outer one repeats.
+
+    :raises sqlalchemy.exc.OperationalError: the engine still refuses after the last try.
+    """
+
+    @functools.wraps(function)
+    def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
+        if _inside.get():
+            return function(*args, **kwargs)
+        token = _inside.set(True)
+        try:
+            return _repeated(lambda: function(*args, **kwargs), function.__name__)
+        finally:
+            _inside.reset(token)
+
+    return repeated
+
+
+def _repeated(call: Callable[[], T], name: str) -> T:
+    attempt = 1
+    while True:
+        try:
+            return call()
+        except DBAPIError as error:
+            if attempt == _TRIES or not is_temporary(error):
+                raise
+            # Only the type: a driver's message can hold the row's values.
+            log.info("%s is tried again after %s.", name, type(error).__name__)
+        runtime.current().db.session.rollback()
+        # Jitter, so that those who met do not meet again.
+        time.sleep(_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311  # nosec B311
+        attempt += 1
+
+
+def skip_locked(statement: Select[Any], connection: Connection) -> Select[Any]:
+    """Return *statement* so that it locks what it reads and passes over what others have locked.
+
+    Unchanged where the engine cannot do that: the caller's guarded UPDATE decides anyway, this
+    only spares workers from waiting for each other.
+    """
+    return statement.with_for_update(skip_locked=True) if _skips(connection) else statement
+
+
+def _skips(connection: Connection) -> bool:
+    dialect: Any = connection.dialect
+    if dialect.name == "postgresql":
+        return True
+    if dialect.name not in ("mysql", "mariadb"):
+        return False
+    version = tuple(dialect.server_version_info or ())
+    return version >= ((10, 6) if getattr(dialect, "is_mariadb", False) else (8, 0, 1))

@@ -1,0 +1,173 @@
+"""Which key is still needed by what, and which may go."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, or_, select, true
+
+from . import runtime
+from .audit_chain import head_key
+from .batches import pages
+from .columns import sealed_columns
+from .encryption import key_id_of
+from .models import AuditEntry, AuditHead, Base, CallbackRow, Identity
+
+#: What a value without a key in front of it is counted under; no key can be named so.
+UNSEALED = "(none)"
+_PAGE = 5000
+#: A key's name, and the colon.
+_FRONT = 17
+
+ENCRYPTION, AUDIT, FINGERPRINT = "encryption", "audit", "fingerprint"
+
+
+@dataclass
+class Usage:
+    """How many values of one column each key has: ``counts[key id]``."""
+
+    purpose: str
+    place: str
+    counts: Counter[str]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What may be done with one key of one setting."""
+
+    setting: str
+    key_id: str
+    droppable: bool
+    text: str
+
+
+def usage() -> list[Usage]:
+    """Count the values of every column by key, reading only the fronts of them."""
+    engine = runtime.current().db.engine
+    found: list[Usage] = []
+    for table, names in sealed_columns(Base).items():
+        found += _fronts(ENCRYPTION, table, names)
+    found += _fronts(FINGERPRINT, Identity.__table__, ("number_fingerprint",))
+    found += _fronts(FINGERPRINT, CallbackRow.__table__, ("digest",))
+    with engine.connect() as connection:
+        entries = connection.execute(
+            select(AuditEntry.key_id, func.count()).group_by(AuditEntry.key_id)
+        )
+        counts = Counter({row[0]: row[1] for row in entries})
+        # A chain that has not begun is sealed, too; the others' heads are with their last entry.
+        empty = connection.execute(select(AuditHead.mac).where(AuditHead.sequence == 0))
+        heads = Counter(head_key(0, held) or UNSEALED for (held,) in empty)
+    found.append(Usage(AUDIT, AuditEntry.__tablename__, counts))
+    found.append(Usage(AUDIT, AuditHead.__tablename__, heads))
+    return found
+
+
+def _fronts(purpose: str, table: Any, names: tuple[str, ...]) -> Iterator[Usage]:
+    counts: dict[str, Counter[str]] = {name: Counter() for name in names}
+    columns = [table.c.id, *(func.substr(table.c[name], 1, _FRONT).label(name) for name in names)]
+    where = or_(*(table.c[name].is_not(None) for name in names))
+    for page in pages(runtime.current().db.engine, columns, where, _PAGE):
+        for row in page:
+            for name in names:
+                front = getattr(row, name)
+                if front is not None:
+                    counts[name][key_id_of(front) or UNSEALED] += 1
+    return (Usage(purpose, f"{table.name}.{name}", counts[name]) for name in names)
+
+
+def verdicts(found: list[Usage]) -> list[Verdict]:
+    """Say of every configured key, and of every one that is missing, what may be done with it."""
+    app = runtime.current()
+    told: list[Verdict] = []
+    own = {AUDIT: bool(app.settings.audit_keys), FINGERPRINT: bool(app.settings.fingerprint_keys)}
+    rings = {
+        ENCRYPTION: app.keyring.ids,
+        AUDIT: app.audit_macs.ids,
+        FINGERPRINT: app.fingerprint_macs.ids,
+    }
+    for purpose, ids in rings.items():
+        if purpose in own and not own[purpose]:
+            continue
+        setting = f"IDVERIFY_{purpose.upper()}_KEYS"
+        for number, key_id in enumerate(ids):
+            purposes = [purpose]
+            if purpose == ENCRYPTION:
+                purposes += [other for other, set_ in own.items() if not set_]
+            why = [text for each in purposes for text in _reasons(each, key_id, found, purpose)]
+            if number == 0:
+                told.append(Verdict(setting, key_id, False, "is in use: it makes new values."))
+            elif why:
+                told.append(Verdict(setting, key_id, False, f"must stay: {'; '.join(why)}."))
+            else:
+                told.append(Verdict(setting, key_id, True, "can be dropped: nothing needs it."))
+    for purpose, ids in rings.items():
+        lost = {key_id for use in _of(found, purpose) for key_id in use.counts} - {*ids, UNSEALED}
+        derived = purpose in own and not own[purpose]
+        setting = f"IDVERIFY_{(ENCRYPTION if derived else purpose).upper()}_KEYS"
+        for key_id in sorted(lost):
+            text = f"is missing: put it back; {'; '.join(_reasons(purpose, key_id, found))}."
+            told.append(Verdict(setting, key_id, False, text))
+    return told
+
+
+def _of(found: list[Usage], purpose: str) -> list[Usage]:
+    return [use for use in found if use.purpose == purpose]
+
+
+def _reasons(
+    purpose: str, key_id: str, found: list[Usage], listed: str | None = None
+) -> Iterator[str]:
+    """Yield what needs this key; *listed* is the setting where it stands."""
+    derived = " derived from it" if listed == ENCRYPTION != purpose else ""
+    for use in _of(found, purpose):
+        number = use.counts[key_id]
+        if not number:
+            continue
+        if purpose == ENCRYPTION:
+            yield f"{number} value(s) in {use.place} are sealed with it"
+        elif purpose == AUDIT:
+            yield (
+                f"{number} row(s) in {use.place} are chained with the key{derived}, and those are "
+                "never rewritten"
+            )
+        else:
+            yield f"{number} value(s) in {use.place} were made with the key{derived}"
+
+
+def needs_rotation(found: list[Usage]) -> int:
+    """Return how many sealed values are not under the first encryption key."""
+    current = runtime.current().keyring.current_id
+    return sum(
+        number
+        for use in _of(found, ENCRYPTION)
+        for key_id, number in use.counts.items()
+        if key_id != current
+    )
+
+
+def missing() -> Iterator[tuple[str, str]]:
+    """Yield columns that hold a value under a key that is not configured; for the doctor.
+
+    Asks the database to look for one of each and no more.
+    """
+    app = runtime.current()
+    asked = [
+        (table, name, app.keyring.ids)
+        for table, names in sealed_columns(Base).items()
+        for name in names
+    ]
+    with app.db.engine.connect() as connection:
+        for table, name, ids in asked:
+            column = table.c[name]
+            others = [func.substr(column, 1, len(key) + 1) != f"{key}:" for key in ids]
+            front = select(func.substr(column, 1, _FRONT)).where(column.is_not(None), *others)
+            value = connection.execute(front.limit(1)).scalar()
+            if value is not None:
+                yield f"{table.name}.{name}", key_id_of(value) or UNSEALED
+        entry = select(AuditEntry.key_id).where(AuditEntry.key_id.not_in(app.audit_macs.ids))
+        value = connection.execute(entry.where(true()).limit(1)).scalar()
+        if value is not None:
+            yield AuditEntry.__tablename__, value

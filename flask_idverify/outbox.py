@@ -1,0 +1,161 @@
+"""What we owe others, delivered: taken by a lease, tried again with back-off, never forgotten.
+
+Each kind of delivery registers a function that reads what it needs of a row and returns the
+:class:`Delivery`: the call itself is made after that transaction has ended.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import and_, delete, or_, select, true, update
+
+from . import audit, clock, runtime
+from .errors import ConfigurationError, IDVerifyError
+from .models import OutboxRow
+from .service.owed import VENDOR_ERASURE
+from .service.sessions import require_clean
+
+log = logging.getLogger("flask_idverify")
+
+#: Longer than any delivery takes; after it another worker may try.
+_LEASE = timedelta(minutes=3)
+_FIRST_RETRY = timedelta(seconds=15)
+_LAST_RETRY = timedelta(hours=1)
+#: About eight days, so that neither a long weekend nor a lost password ends a duty. Then the row
+#: and its error stay for the admin.
+MAX_TRIES = 200
+_BATCH = 50
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery, ready to be made.
+
+    :ivar call: makes it; called with no transaction open. Raises what went wrong.
+    :ivar action: what the audit log of the subject says once it is done.
+    """
+
+    call: Callable[[], Any]
+    action: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+Prepare = Callable[[OutboxRow], Delivery]
+_KINDS: dict[str, Prepare] = {}
+
+
+def delivers(kind: str) -> Callable[[Prepare], Prepare]:
+    """Register the function that prepares deliveries of one kind."""
+
+    def register(function: Prepare) -> Prepare:
+        _KINDS[kind] = function
+        return function
+
+    return register
+
+
+@delivers(VENDOR_ERASURE)
+def _vendor_erasure(row: OutboxRow) -> Delivery:
+    """Have the vendor delete an account, or one verification; a disabled provider does it too."""
+    payload, provider = row.payload or {}, row.provider
+    if provider is None:
+        raise ConfigurationError("The provider of this deletion does not exist any more.")
+    adapter = runtime.current().vendors.adapter(provider)
+    reference, account_id = payload.get("vendor_reference"), payload.get("account_id")
+
+    def call() -> None:
+        if reference:
+            adapter.erase(reference, account_id)
+        else:
+            adapter.erase_account(str(account_id))
+
+    whole = "verification" if reference else "account"
+    return Delivery(call, "vendor.erased", {"provider": provider.id, "scope": whole})
+
+
+def drain_owed(subject: str | None = None) -> int:
+    """Try what is due, of one person or of all; return how many pieces were tried."""
+    session = require_clean()
+    now = clock.now()
+    due = and_(
+        OutboxRow.next_try_at <= now,
+        or_(OutboxRow.leased_until.is_(None), OutboxRow.leased_until < now),
+    )
+    ids = session.scalars(
+        select(OutboxRow.id)
+        .where(due, OutboxRow.subject == subject if subject is not None else true())
+        .order_by(OutboxRow.next_try_at)
+        .limit(_BATCH)
+    ).all()
+    session.rollback()
+    done = 0
+    for row_id in ids:
+        taken: Any = session.execute(
+            update(OutboxRow)
+            .where(OutboxRow.id == row_id, due)
+            .values(leased_until=clock.now() + _LEASE, tries=OutboxRow.tries + 1)
+            .execution_options(synchronize_session=False)
+        )
+        session.commit()
+        if taken.rowcount == 1:
+            _deliver(row_id)
+            done += 1
+    return done
+
+
+def _deliver(row_id: str) -> None:
+    """Deliver one leased row, and write down how that went."""
+    session = require_clean()
+    try:
+        row = session.get(OutboxRow, row_id, populate_existing=True)
+        if row is None:
+            return
+        prepare = _KINDS.get(row.kind)
+        if prepare is None:
+            raise ConfigurationError(f"This version delivers nothing of the kind {row.kind!r}.")
+        delivery = prepare(row)
+        session.rollback()  # no call inside an open transaction
+        delivery.call()
+    except (IDVerifyError, ConfigurationError) as error:
+        # Our words only: a vendor's own may quote what has just been erased here.
+        _put_off(row_id, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the row must stay owed
+        # Only the type: the text of a stranger's exception may hold values.
+        log.error("Delivering %s raised %s.", row_id, type(error).__name__)
+        _put_off(row_id, f"Internal error: {type(error).__name__}")
+    else:
+        _done(row_id, delivery)
+
+
+def _done(row_id: str, delivery: Delivery) -> None:
+    session = require_clean()
+    subject = session.scalar(select(OutboxRow.subject).where(OutboxRow.id == row_id))
+    session.rollback()  # the first statement of a transaction is the one that writes
+    gone: Any = session.execute(
+        delete(OutboxRow).where(OutboxRow.id == row_id).execution_options(synchronize_session=False)
+    )
+    if subject is not None and gone.rowcount == 1:
+        # Once, also when a lease ran out and two have delivered.
+        audit.append(
+            session, subject, delivery.action, actor=audit.SYSTEM, facts=dict(delivery.facts)
+        )
+    session.commit()
+
+
+def _put_off(row_id: str, problem: str) -> None:
+    session = require_clean()
+    session.rollback()
+    row = session.get(OutboxRow, row_id, populate_existing=True)
+    if row is None:
+        return
+    row.error, row.leased_until = problem, None
+    wait = min(_FIRST_RETRY * 2 ** min(row.tries - 1, 10), _LAST_RETRY)
+    row.next_try_at = clock.now() + wait if row.tries < MAX_TRIES else None
+    if row.next_try_at is None:
+        log.error("A delivery of the kind %s was given up: %s", row.kind, problem)
+    session.commit()

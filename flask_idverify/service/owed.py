@@ -1,0 +1,69 @@
+"""What we owe others: written down in the transaction that makes it due, delivered afterwards.
+
+:mod:`flask_idverify.outbox` delivers, kind by kind.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select, update
+
+from .. import clock
+from ..models import OutboxRow
+from .sessions import require_clean, session
+
+#: The vendor has to delete what it holds: of one verification, or of a whole account.
+VENDOR_ERASURE = "vendor_erasure"
+
+
+def owe(
+    current: Any, kind: str, *, subject: str, payload: dict[str, Any], provider_id: str | None
+) -> None:
+    """Write down a delivery within the caller's transaction; it is due at once.
+
+    :param subject: what the audit log calls the person it is about.
+    :param payload: what the delivery needs to know; kept sealed.
+    """
+    row = OutboxRow(
+        kind=kind,
+        subject=subject,
+        provider_id=provider_id,
+        created_at=clock.now(),
+        next_try_at=clock.now(),
+    )
+    row.payload = payload
+    current.add(row)
+    current.flush()
+
+
+def owe_vendor_erasure(
+    current: Any,
+    *,
+    subject: str,
+    provider_id: str,
+    account_id: str | None = None,
+    vendor_reference: str | None = None,
+) -> None:
+    """Have the vendor delete one verification, or without *vendor_reference* the whole account."""
+    payload = {"vendor_reference": vendor_reference, "account_id": account_id}
+    owe(current, VENDOR_ERASURE, subject=subject, payload=payload, provider_id=provider_id)
+
+
+def owed_of(subject: str) -> list[OutboxRow]:
+    """Return what is still owed about a person, oldest first."""
+    rows = select(OutboxRow).where(OutboxRow.subject == subject).order_by(OutboxRow.created_at)
+    return list(session().scalars(rows))
+
+
+def owe_again(subject: str) -> int:
+    """Make everything owed about a person due now, also what was given up; commit; count it."""
+    current = require_clean()
+    changed: Any = current.execute(
+        update(OutboxRow)
+        .where(OutboxRow.subject == subject)
+        .values(next_try_at=clock.now(), tries=0)
+        .execution_options(synchronize_session=False)
+    )
+    current.commit()
+    return int(changed.rowcount)

@@ -1,0 +1,59 @@
+"""A person's rights: all that is held of them, its erasure, and what vendors still owe."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Response
+from flask.typing import ResponseReturnValue
+
+from ... import dispatch, outbox, queries, service
+from ...errors import ErasureRefused, ReasonMissing, TransitionRefused
+from ...i18n import gettext as _
+from .blueprint import actor, blueprint, done, go
+from .forms import EraseForm
+from .identities import identity_page
+from .problems import explain
+
+
+@blueprint.post("/identities/<identity_id>/erase")
+def erase_identity(identity_id: str) -> ResponseReturnValue:
+    """Erase a person here, and have the vendors do it."""
+    row = queries.identity(identity_id).identity
+    form = EraseForm()
+    if not form.validate():
+        return identity_page(identity_id, 422, erase_form=form)
+    try:
+        found = service.erase(row, actor=actor(), reason=form.why.data or "")
+    except (ErasureRefused, ReasonMissing, TransitionRefused) as error:
+        return identity_page(identity_id, error.http_status, problem=explain(error))
+    dispatch.nudge()
+    if found.owed:
+        done(_("The personal data was erased here. The vendor is told to delete it, too."))
+    else:
+        done(_("The personal data was erased."))
+    return go(".identity", identity_id=identity_id)
+
+
+@blueprint.post("/identities/<identity_id>/settle")
+def settle_identity(identity_id: str) -> ResponseReturnValue:
+    """Try now what is owed at vendors, also what was given up."""
+    subject = queries.identity(identity_id).identity.subject
+    service.owe_again(subject)
+    outbox.drain_owed(subject)
+    left = len(service.owed_of(subject))
+    if left:
+        done(_("It was tried. Still owed: %(count)s.", count=left))
+    else:
+        done(_("The vendor has deleted everything."))
+    return go(".identity", identity_id=identity_id)
+
+
+@blueprint.post("/identities/<identity_id>/export")
+def export_identity(identity_id: str) -> ResponseReturnValue:
+    """Hand out all that is held of a person; a POST, since it is audited."""
+    row = queries.identity(identity_id).identity
+    found = service.export(row, actor=actor())
+    answer = Response(json.dumps(found, indent=2, ensure_ascii=False), mimetype="application/json")
+    answer.headers["Content-Disposition"] = f'attachment; filename="identity-{row.id}.json"'
+    return answer

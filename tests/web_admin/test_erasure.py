@@ -1,0 +1,155 @@
+"""What an admin does for a person's rights: hand out, erase, and see what is still owed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from flask_idverify import inbox
+from flask_idverify.models import AuditEntry, Identity, OutboxRow, Verification
+from tests.erasing import deleted
+from tests.hosts import Host, make_host
+from tests.vendor import Vendor
+from tests.web_admin.desk import Desk, add_provider, ended, field_error, words
+
+WHY = "Letter of Lena Gruber, 3 May"
+
+
+def page_of(host: Host, verification_id: str) -> str:
+    with host.app.app_context():
+        row = host.db.session.get_one(Verification, verification_id)
+        return f"/identities/{row.identity_id}"
+
+
+def reference(host: Host, verification_id: str) -> str:
+    with host.app.app_context():
+        return str(host.db.session.get_one(Verification, verification_id).vendor_reference)
+
+
+def is_erased(host: Host) -> bool:
+    with host.app.app_context():
+        return host.db.session.query(Identity).one().erased_at is not None
+
+
+def test_erasing_needs_a_reason_and_a_tick(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    page = page_of(host, ended(host, vendor, "one@example.com"))
+    for given, wrong in (({"why": "", "sure": "y"}, "why"), ({"why": WHY, "sure": None}, "sure")):
+        refused = desk.send(f"{page}/erase", page, **given)
+        assert refused.status_code == 422
+        assert field_error(refused, wrong)
+        assert not is_erased(host)
+
+
+def test_erased_person_is_shown_as_such_with_what_remains(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    attempt = ended(host, vendor, "one@example.com")
+    page, known = page_of(host, attempt), reference(host, attempt)
+    assert "Lena" in words(desk.get(page))
+    assert desk.send(f"{page}/erase", page, why=WHY, sure="y").status_code == 303
+    assert is_erased(host)
+    assert deleted(vendor, known), "this host works inline"
+    shown = words(desk.get(page))
+    assert "Erased person" in shown
+    assert "Erased on" in shown
+    assert "Personal data erased" in shown
+    assert "Deleted at the vendor" in shown
+    assert "still owed" not in shown
+    assert "Approved" in shown
+    for gone in ("/erase", "/reset"):
+        assert f"{page}{gone}" not in desk.get(page).text
+    one = desk.get(f"/verifications/{attempt}")
+    told = words(one)
+    assert "Personal data removed on" in told
+    assert "every demand of the policy is met" in told
+    assert "The vendor has told us nothing" not in told
+    for action in ("approve", "reject", "refresh"):
+        assert f"/{attempt}/{action}" not in one.text
+    for canary in ("Lena", "Gruber", "GRUBER", "U7301945", known, WHY):
+        assert canary not in shown + told
+    assert desk.get("/verifications").status_code == 200
+
+
+def test_legal_hold_is_told_with_its_reason(vendor: Vendor) -> None:
+    host = make_host(IDVERIFY_LEGAL_HOLD=lambda _: "Court order 7 C 12/26.")
+    desk = Desk(host)
+    add_provider(host, vendor.url, link=True, client_secret="sandbox-secret")
+    page = page_of(host, ended(host, vendor, "one@example.com"))
+    refused = desk.send(f"{page}/erase", page, why=WHY, sure="y")
+    assert refused.status_code == 409
+    assert "The data must be kept" in words(refused)
+    assert "Court order 7 C 12/26." in words(refused)
+    assert "Erasure refused" in words(desk.get(page))
+    assert not is_erased(host)
+
+
+def test_what_is_owed_is_seen_and_tried_again(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    attempt = ended(host, vendor, "one@example.com")
+    page, known = page_of(host, attempt), reference(host, attempt)
+    vendor.sandbox.set_faults([{"kind": "403", "where": "erase"}])
+    desk.send(f"{page}/erase", page, why=WHY, sure="y")
+    shown = words(desk.get(page))
+    assert "1 deletion is still owed at the vendor" in shown
+    assert "Vendor in use: " in shown
+    assert "403" in shown
+    with host.app.app_context():
+        host.db.session.query(OutboxRow).update({"next_try_at": None})
+        host.db.session.commit()
+        assert inbox.next_due() is None
+    assert "Given up." in words(desk.get(page))
+    desk.send(f"{page}/settle", page)
+    assert "Still owed: 1." in words(desk.get(page))
+    vendor.sandbox.clear_faults()
+    desk.send(f"{page}/settle", page)
+    assert "The vendor has deleted everything." in words(desk.get(page))
+    assert deleted(vendor, known)
+    assert "/settle" not in desk.get(page).text
+
+
+def test_all_data_is_downloaded_and_that_is_noted(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    page = page_of(host, ended(host, vendor, "one@example.com"))
+    answer = desk.send(f"{page}/export", page)
+    assert answer.status_code == 200
+    assert answer.mimetype == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Disposition"].startswith("attachment;")
+    assert "Lena Marie Gruber" in answer.text
+    assert json.loads(answer.text)["identity"]["standing"] == "verified"
+    assert "All data handed out" in words(desk.get(page))
+    with host.app.app_context():
+        entry = host.db.session.query(AuditEntry).filter_by(action="identity.exported").one()
+        assert entry.actor == f"admin:{desk.id}"
+
+
+@pytest.mark.parametrize("action", ["erase", "export", "settle"])
+def test_only_admins_with_our_form_do_any_of_it(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str, action: str
+) -> None:
+    page = page_of(host, ended(host, vendor, "one@example.com"))
+    fields = {"why": WHY, "sure": "y"}
+    assert desk.get(f"{page}/{action}").status_code == 405
+    assert desk.post(f"{page}/{action}", fields).status_code == 400, "without the token"
+    member = Desk(host, "member@example.com", admin=False)
+    assert member.post(f"{page}/{action}", fields).status_code == 403
+    assert not is_erased(host)
+    token = {"csrf_token": desk.token()}
+    assert desk.post(f"/identities/nobody/{action}", {**fields, **token}).status_code == 404
+
+
+def test_policy_form_offers_to_keep_the_digest(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    attempt = ended(host, vendor, "one@example.com")
+    with host.app.app_context():
+        application = host.db.session.get_one(Verification, attempt).application
+        assert application is not None
+        path = f"/applications/{application.id}/links/{application.links[0].id}"
+    assert desk.send(path, keep_fingerprint="y").status_code == 303
+    assert "keep_fingerprint" in desk.form(path)
