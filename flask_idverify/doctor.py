@@ -16,6 +16,7 @@ from .config import Settings
 from .errors import ConfigurationError, IDVerifyError
 from .models import Application, Base, OutboxRow, Provider
 from .runtime import Runtime, nobody_is_admin
+from .service.owed import SIGNAL, VENDOR_ERASURE
 from .service.providers import clean_endpoint
 
 
@@ -304,11 +305,16 @@ def _owed(app: Runtime) -> Iterator[Advice]:
     failing = app.db.session.scalars(
         select(OutboxRow).where(OutboxRow.error.is_not(None)).order_by(OutboxRow.created_at)
     ).all()
-    given_up = sum(row.next_try_at is None for row in failing)
-    if failing:
-        yield Advice(
-            "error" if given_up else "warning",
-            "owed deletions",
-            f"{len(failing)} at vendors failed, {given_up} of them given up (an identity's page "
-            f"in the admin has a button that tries again). The oldest says: {failing[0].error}",
-        )
+    for kind, about, hint in (
+        (VENDOR_ERASURE, "owed deletions", "an identity's page in the admin has a button"),
+        (SIGNAL, "owed signals", "they are repeated, correct the receiver"),
+    ):
+        rows = [row for row in failing if row.kind == kind]
+        given_up = sum(row.next_try_at is None for row in rows)
+        if rows:
+            yield Advice(
+                "error" if given_up else "warning",
+                about,
+                f"{len(rows)} failed, {given_up} of them given up ({hint}). The oldest says: "
+                f"{rows[0].error}",
+            )

@@ -25,9 +25,9 @@ from .outbox import drain_owed
 from .service.expiry import expire_due
 from .service.polling import claim_fetch, note_captured, poll_soon
 from .service.results import refresh
-from .service.sessions import require_clean
+from .service.sessions import drop_leftovers, require_clean
 from .types import Callback, Hint
-from .upkeep import UNDECIDED, drain_polls, drop_leftovers, end_silent
+from .upkeep import UNDECIDED, drain_polls, end_silent
 
 log = logging.getLogger("flask_idverify")
 

@@ -17,7 +17,8 @@ from sqlalchemy import and_, delete, or_, select, true, update
 from . import audit, clock, runtime
 from .errors import ConfigurationError, IDVerifyError
 from .models import OutboxRow
-from .service.owed import VENDOR_ERASURE
+from .service.announcing import call_receivers
+from .service.owed import SIGNAL, VENDOR_ERASURE
 from .service.sessions import require_clean
 
 log = logging.getLogger("flask_idverify")
@@ -37,11 +38,11 @@ class Delivery:
     """One delivery, ready to be made.
 
     :ivar call: makes it; called with no transaction open. Raises what went wrong.
-    :ivar action: what the audit log of the subject says once it is done.
+    :ivar action: what the audit log of the subject says once it is done, if anything.
     """
 
     call: Callable[[], Any]
-    action: str
+    action: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -76,6 +77,18 @@ def _vendor_erasure(row: OutboxRow) -> Delivery:
 
     whole = "verification" if reference else "account"
     return Delivery(call, "vendor.erased", {"provider": provider.id, "scope": whole})
+
+
+@delivers(SIGNAL)
+def _signal(row: OutboxRow) -> Delivery:
+    """Call the host's receivers, whom the process that owed it has not reached."""
+    payload = row.payload or {}
+
+    def call() -> None:
+        if not call_receivers(payload):
+            raise IDVerifyError("A receiver raised; the log tells which signal and what.")
+
+    return Delivery(call)
 
 
 def drain_owed(subject: str | None = None) -> int:
@@ -139,7 +152,7 @@ def _done(row_id: str, delivery: Delivery) -> None:
     gone: Any = session.execute(
         delete(OutboxRow).where(OutboxRow.id == row_id).execution_options(synchronize_session=False)
     )
-    if subject is not None and gone.rowcount == 1:
+    if subject is not None and delivery.action is not None and gone.rowcount == 1:
         # Once, also when a lease ran out and two have delivered.
         audit.append(
             session, subject, delivery.action, actor=audit.SYSTEM, facts=dict(delivery.facts)

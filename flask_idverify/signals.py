@@ -1,6 +1,7 @@
 """Signals. They tell; their receivers' return values steer nothing.
 
-Each is sent by the Flask app after the change is committed, with the row as keyword:
+Each is sent by the Flask app after the change is committed, with the row as keyword. It is owed
+(``service.announcing``) until all its receivers have returned, so that it may come twice:
 
 * ``verification_started(app, verification=…)``
 * ``verification_updated(app, verification=…)``: the status changed
@@ -24,22 +25,37 @@ log = logging.getLogger("flask_idverify")
 
 _signals = Namespace()
 
-verification_started = _signals.signal("verification-started")
-verification_updated = _signals.signal("verification-updated")
-identity_verified = _signals.signal("identity-verified")
-review_needed = _signals.signal("review-needed")
-decision_reversed = _signals.signal("decision-reversed")
-identity_erased = _signals.signal("identity-erased")
+
+def named(name: str) -> NamedSignal:
+    """Return the signal of this name; one and the same for each name."""
+    return _signals.signal(name)
 
 
-def tell(signal: NamedSignal, **rows: Any) -> None:
-    """Call every receiver; one that raises is logged and disturbs neither us nor the others."""
+verification_started = named("verification-started")
+verification_updated = named("verification-updated")
+identity_verified = named("identity-verified")
+review_needed = named("review-needed")
+decision_reversed = named("decision-reversed")
+identity_erased = named("identity-erased")
+
+
+def has_receivers(signal: NamedSignal) -> bool:
+    """Whether anybody in the current app listens."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # Flask's own idiom
+    return next(iter(signal.receivers_for(app)), None) is not None
+
+
+def tell(signal: NamedSignal, **rows: Any) -> bool:
+    """Call every receiver and say whether all returned; one that raises disturbs nobody else."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # Flask's own idiom
+    returned = True
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **rows)
         except Exception as error:  # noqa: BLE001 - a host's receiver may raise anything
+            returned = False
             # Only the type: the text of a host's exception may hold personal data.
             log.error("A receiver of the signal %s raised %s.", signal.name, type(error).__name__)
             # Its half-done work must not be committed by whoever commits next.
             runtime.current().db.session.rollback()
+    return returned

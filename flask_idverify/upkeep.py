@@ -8,13 +8,12 @@ from datetime import timedelta
 from sqlalchemy import and_, or_, select
 
 from . import audit, clock, runtime
-from .errors import ConfigurationError, IDVerifyError, PendingChanges, VendorError
+from .errors import ConfigurationError, IDVerifyError, VendorError
 from .models import Verification
 from .service.announcing import announce
 from .service.polling import claim_fetch, put_off
 from .service.results import refresh
-from .service.sessions import require_clean
-from .service.sessions import session as current_session
+from .service.sessions import drop_leftovers, require_clean
 from .service.transitions import conclude
 from .states import UNFINISHED, Reason, Status
 
@@ -96,21 +95,7 @@ def end_silent() -> int:
             retryable=True,
         )
         session.commit()
-        announce(verification, moved=moved)
-        drop_leftovers()
+        announce()
         done += moved
     session.rollback()
     return done
-
-
-def drop_leftovers() -> None:
-    """Undo what a signal's receiver wrote and did not commit: here nobody would do it."""
-    session = current_session()
-    try:
-        require_clean()
-    except PendingChanges:
-        session.rollback()
-        log.error(
-            "A receiver of a signal left uncommitted changes in db.session, which were undone. "
-            "Receivers commit what they write."
-        )

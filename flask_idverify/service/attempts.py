@@ -17,9 +17,10 @@ from ..errors import (
     VerificationInProgress,
 )
 from ..models import Identity, VendorAccount, Verification
-from ..signals import tell, verification_started, verification_updated
+from ..signals import verification_started
 from ..states import LOCKED_STANDINGS, Reason, Standing, Status
 from ..types import Started
+from .announcing import announce, owe_signal
 from .gates import pass_gate
 from .owed import owe_vendor_erasure
 from .routing import require_attempts_left
@@ -161,10 +162,16 @@ def opened(verification: Verification, started: Started) -> None:
         # Not the vendor's reference: the chain could never let go of it.
         facts={"verification": verification.id},
     )
+    owe_signal(
+        session,
+        verification_started,
+        subject=verification.identity.subject,
+        verification=verification.id,
+    )
     session.commit()
     if started.account_id:
         _remember_account(session, verification, started.account_id)
-    tell(verification_started, verification=verification)
+    announce()
 
 
 def _opened_too_late(session: Any, verification: Verification, started: Started) -> NoReturn:
@@ -221,7 +228,7 @@ def failed(verification: Verification, error: Exception) -> None:
     status = None
     if isinstance(error, VendorError):
         told, code, status = f"{error} {error.detail}".strip(), error.code, error.status
-    moved = conclude(
+    conclude(
         session,
         verification,
         Status.error,
@@ -235,5 +242,4 @@ def failed(verification: Verification, error: Exception) -> None:
     # Our words only: the vendor's may quote what was sent. They are on the attempt, for the admin.
     why = str(error) if isinstance(error, VendorError) else code
     log.warning("Verification %s could not be started: %s", verification.id, why)
-    if moved:
-        tell(verification_updated, verification=verification)
+    announce()

@@ -79,7 +79,7 @@ def decide(
         raise TransitionRefused(f"The verification is {held} already.")
     session.commit()
     session.refresh(verification)
-    announce(verification, moved=True)
+    announce()
     return verification
 
 
@@ -118,7 +118,7 @@ def cancel(
     session.commit()
     if not moved:
         raise TransitionRefused("This verification has ended already.")
-    announce(verification, moved=True)
+    announce()
     return verification
 
 

@@ -13,9 +13,10 @@ from .. import audit, clock
 from ..errors import ErasureRefused, ReasonMissing, TransitionRefused
 from ..locking import permitted
 from ..models import Identity, Verification
-from ..signals import identity_erased, tell
+from ..signals import identity_erased
 from ..states import Reason, Standing, Status
 from . import wiping
+from .announcing import announce, owe_signal
 from .sessions import require_clean
 from .transitions import conclude
 
@@ -78,7 +79,7 @@ def erase(identity: Identity, *, actor: str, reason: str = "") -> Erased:
             session.rollback()
             if not left:
                 raise
-    tell(identity_erased, user_id=user_id, identity=identity)
+    announce()
     return found
 
 
@@ -159,6 +160,13 @@ def _erase(session: Any, identity_id: str, actor: str, reason: str) -> Erased:
         notes=len(wiping.notes_of(session, identity.subject)),
         owed=owed,
         fingerprint_kept=kept is not None,
+    )
+    owe_signal(
+        session,
+        identity_erased,
+        subject=identity.subject,
+        user_id=identity.user_id,
+        identity=identity_id,
     )
     _rename(session, identity, kept, now)
     audit.append(

@@ -15,6 +15,7 @@ from ..locking import permitted
 from ..models import Application, Identity, Link, VendorAccount, Verification
 from ..policy import Policy, meets
 from ..states import Reason, Standing, Status
+from .announcing import announce
 from .applications import application_named
 from .sessions import require_clean, session
 from .transitions import conclude, move
@@ -188,6 +189,7 @@ def reset(identity: Identity, *, admin: str, reason: str) -> Identity:
         note=reason.strip(),
     )
     current.commit()
+    announce()
     return identity
 
 

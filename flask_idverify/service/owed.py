@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -15,15 +16,24 @@ from .sessions import require_clean, session
 
 #: The vendor has to delete what it holds: of one verification, or of a whole account.
 VENDOR_ERASURE = "vendor_erasure"
+#: The host's receivers have to hear of something.
+SIGNAL = "signal"
 
 
 def owe(
-    current: Any, kind: str, *, subject: str, payload: dict[str, Any], provider_id: str | None
-) -> None:
+    current: Any,
+    kind: str,
+    *,
+    subject: str,
+    payload: dict[str, Any],
+    provider_id: str | None = None,
+    leased_until: datetime | None = None,
+) -> OutboxRow:
     """Write down a delivery within the caller's transaction; it is due at once.
 
     :param subject: what the audit log calls the person it is about.
     :param payload: what the delivery needs to know; kept sealed.
+    :param leased_until: until then nobody else delivers it.
     """
     row = OutboxRow(
         kind=kind,
@@ -31,10 +41,12 @@ def owe(
         provider_id=provider_id,
         created_at=clock.now(),
         next_try_at=clock.now(),
+        leased_until=leased_until,
     )
     row.payload = payload
     current.add(row)
     current.flush()
+    return row
 
 
 def owe_vendor_erasure(
@@ -51,9 +63,9 @@ def owe_vendor_erasure(
 
 
 def owed_of(subject: str) -> list[OutboxRow]:
-    """Return what is still owed about a person, oldest first."""
-    rows = select(OutboxRow).where(OutboxRow.subject == subject).order_by(OutboxRow.created_at)
-    return list(session().scalars(rows))
+    """Return the deletions that vendors still owe a person, oldest first."""
+    owed = OutboxRow.subject == subject, OutboxRow.kind == VENDOR_ERASURE
+    return list(session().scalars(select(OutboxRow).where(*owed).order_by(OutboxRow.created_at)))
 
 
 def owe_again(subject: str) -> int:

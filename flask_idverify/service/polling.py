@@ -17,9 +17,7 @@ from .sessions import require_clean
 _LEASE = timedelta(seconds=90)
 
 
-def claim_fetch(
-    verification: Verification, *, after_gap: bool = True, due: bool = False
-) -> bool:
+def claim_fetch(verification: Verification, *, after_gap: bool = True, due: bool = False) -> bool:
     """Take the right to fetch now; ``False`` while somebody else does.
 
     :param after_gap: also ``False`` when somebody has just done so.

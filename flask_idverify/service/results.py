@@ -19,10 +19,10 @@ from ..errors import (
 )
 from ..models import Verification
 from ..policy import Policy, judge
-from ..signals import decision_reversed, tell
+from ..signals import decision_reversed
 from ..states import Reason, Status
 from ..types import Callback, FetchRequest, Outcome
-from .announcing import announce
+from .announcing import announce, owe_signal
 from .approval import against_locked, approve, is_duplicate, papers_of, revoke
 from .gates import pass_gate
 from .polling import claim_fetch, give_back, note_fetch, put_off, schedule_next
@@ -218,13 +218,12 @@ def _apply(
             values=values,
             facts=facts,
         )
-    reversal = not moved and _reversal(session, verification, outcome, policy)
+    if not moved:
+        _reversal(session, verification, outcome, policy)
     note_fetch(session, verification)
     session.commit()
     session.refresh(verification)
-    announce(verification, moved=moved)
-    if reversal:
-        tell(decision_reversed, verification=verification)
+    announce()
 
 
 def _progress(session: Any, verification: Verification, outcome: Outcome) -> None:
@@ -233,12 +232,12 @@ def _progress(session: Any, verification: Verification, outcome: Outcome) -> Non
     values: dict[str, Any] = {}
     if outcome.status is Status.processing and verification.captured_at is None:
         values["captured_at"] = now
-    moved = conclude(session, verification, outcome.status, actor=audit.VENDOR, values=values)
+    conclude(session, verification, outcome.status, actor=audit.VENDOR, values=values)
     note_fetch(session, verification)
     schedule_next(session, verification, now)
     session.commit()
     session.refresh(verification)
-    announce(verification, moved=moved)
+    announce()
 
 
 def _postpone(verification: Verification, error: VendorError) -> None:
@@ -262,31 +261,32 @@ def _missing(verification: Verification, error: VendorRecordMissing) -> None:
     """
     session = require_clean()
     session.refresh(verification)
-    moved = verification.status is not Status.in_review and conclude(
-        session,
-        verification,
-        Status.error,
-        actor=audit.VENDOR,
-        reasons=[Reason.vendor_record_missing],
-        retryable=True,
-    )
+    if verification.status is not Status.in_review:
+        conclude(
+            session,
+            verification,
+            Status.error,
+            actor=audit.VENDOR,
+            reasons=[Reason.vendor_record_missing],
+            retryable=True,
+        )
     note_fetch(session, verification, problem=str(error))
     session.commit()
     session.refresh(verification)
-    announce(verification, moved=moved)
+    announce()
 
 
-def _reversal(session: Any, verification: Verification, outcome: Outcome, policy: Policy) -> bool:
+def _reversal(session: Any, verification: Verification, outcome: Outcome, policy: Policy) -> None:
     """Flag, once, that the vendor contradicts the decision we hold; revoke if policy says so."""
     contradicts = {verification.status, outcome.status} == {Status.approved, Status.rejected}
     # A rejection of ours (claim, age, country) is no contradiction of the vendor's approval.
     if not contradicts or (
         verification.status is Status.rejected and verification.rule != "vendor"
     ):
-        return False
+        return
     signed = verification.decided_by is not None
     if signed and verification.findings == [finding.to_dict() for finding in outcome.findings]:
-        return False  # what the admin overruled, told once more
+        return  # what the admin overruled, told once more
     flagged = session.execute(
         update(Verification)
         .where(Verification.id == verification.id, Verification.reversed_at.is_(None))
@@ -294,7 +294,7 @@ def _reversal(session: Any, verification: Verification, outcome: Outcome, policy
         .execution_options(synchronize_session=False)
     )
     if flagged.rowcount != 1:
-        return False
+        return
     audit.append(
         session,
         verification.identity.subject,
@@ -307,6 +307,11 @@ def _reversal(session: Any, verification: Verification, outcome: Outcome, policy
             "reasons": [str(reason) for reason in outcome.reasons],
         },
     )
+    owe_signal(
+        session,
+        decision_reversed,
+        subject=verification.identity.subject,
+        verification=verification.id,
+    )
     if verification.status is Status.approved and policy.on_reversal == "revoke" and not signed:
         revoke(session, verification, actor=audit.VENDOR)
-    return True

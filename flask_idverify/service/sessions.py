@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
@@ -10,6 +11,8 @@ from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, scoped_
 
 from .. import runtime
 from ..errors import PendingChanges
+
+log = logging.getLogger("flask_idverify")
 
 _DIRTY = "idverify.uncommitted"
 _READS = re.compile(
@@ -59,3 +62,16 @@ def require_clean() -> scoped_session[Any]:
             "stored at once, on their own."
         )
     return current
+
+
+def drop_leftovers() -> None:
+    """Undo what a signal's receiver wrote and did not commit: nobody else would do it."""
+    current = session()
+    try:
+        require_clean()
+    except PendingChanges:
+        current.rollback()
+        log.error(
+            "A receiver of a signal left uncommitted changes in db.session, which were undone. "
+            "Receivers commit what they write."
+        )

@@ -25,9 +25,9 @@ from ..errors import (
 )
 from ..models import Application, Identity, Link, Provider, VendorAccount, Verification
 from ..policy import Policy
-from ..signals import tell, verification_updated
 from ..states import Reason, Status
 from ..types import StartRequest
+from .announcing import announce
 from .applications import application_named
 from .attempts import failed, opened, record
 from .identities import identity_for, satisfies, user_id_of
@@ -161,12 +161,9 @@ def _resume(
 
 def _end(verification: Verification, status: Status, reason: Reason) -> None:
     session = require_clean()
-    moved = conclude(
-        session, verification, status, actor=audit.SYSTEM, reasons=[reason], retryable=True
-    )
+    conclude(session, verification, status, actor=audit.SYSTEM, reasons=[reason], retryable=True)
     session.commit()
-    if moved:
-        tell(verification_updated, verification=verification)
+    announce()
 
 
 def _active_key(identity: Identity, application: Application) -> str:

@@ -11,6 +11,7 @@ from .. import audit, clock
 from ..locking import permitted
 from ..models import Identity, Verification
 from ..states import Reason, Standing, Status, sources
+from .announcing import owe_change
 
 
 def move(
@@ -101,6 +102,7 @@ def conclude(
         },
         note=note,
     )
+    owe_change(session, verification)
     return True
 
 
