@@ -138,6 +138,7 @@ def test_reset_and_erasure_tell_of_the_attempts_that_they_cancel(
     ):
         row = host.idverify.start(user, lena(), consent())
         service.reset(row.identity, admin="7", reason="Wrong claim.")
+        assert told == ["canceled"]
         row = host.idverify.start(user, lena(), consent())
         service.erase(row.identity, actor="user")
     assert told == ["canceled", "canceled", (user.get_id(), "erased")]
