@@ -96,16 +96,8 @@ def _repeated(call: Callable[[], T], name: str) -> T:
         attempt += 1
 
 
-def skip_locked(statement: Select[Any], connection: Connection) -> Select[Any]:
-    """Return *statement* so that it locks what it reads and passes over what others have locked.
-
-    Unchanged where the engine cannot do that: the caller's guarded UPDATE decides anyway, this
-    only spares workers from waiting for each other.
-    """
-    return statement.with_for_update(skip_locked=True) if _skips(connection) else statement
-
-
-def _skips(connection: Connection) -> bool:
+def can_skip_locked(connection: Connection) -> bool:
+    """Whether the engine can pass over rows that others have locked."""
     dialect: Any = connection.dialect
     if dialect.name == "postgresql":
         return True
@@ -113,3 +105,8 @@ def _skips(connection: Connection) -> bool:
         return False
     version = tuple(dialect.server_version_info or ())
     return version >= ((10, 6) if getattr(dialect, "is_mariadb", False) else (8, 0, 1))
+
+
+def skip_locked(statement: Select[Any]) -> Select[Any]:
+    """Return *statement* so that it locks what it reads and passes over what others hold."""
+    return statement.with_for_update(skip_locked=True)

@@ -8,18 +8,21 @@ number of processes at once: work is taken by guarded updates that give a lease.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from . import clock, runtime
 from .encryption import digest_of_secret
+from .engines import retrying
 from .errors import (
     IDVerifyError,
     VendorRecordMissing,
 )
+from .leases import taken
 from .models import CallbackRow, OutboxRow, Provider, Verification
 from .outbox import drain_owed
 from .service.expiry import expire_due
@@ -37,9 +40,9 @@ _BUSY_RETRY = timedelta(seconds=2)
 _LAST_RETRY = timedelta(hours=1)
 #: About half a day of tries; the row and its error stay for the admin.
 _MAX_TRIES = 16
-_BATCH = 50
 
 
+@retrying
 def receive(
     provider_key: str, verification_key: str | None, body: bytes, content_type: str
 ) -> bool:
@@ -112,15 +115,22 @@ def is_provider_key(provider_key: str) -> bool:
     return found is not None
 
 
-def drain(limit: int | None = None) -> int:
-    """Do what is due now: callbacks, polls, endings, deliveries. Return how many were done."""
-    done = 0
-    for step in (_drain_callbacks, drain_polls, end_silent, expire_due, drain_owed):
-        while limit is None or done < limit:
+def drain(until: Callable[[], bool] = lambda: False) -> int:
+    """Do what is due now: callbacks, polls, endings, deliveries. Return how many were done.
+
+    In rounds of one batch of each kind: however fast one kind comes in, the others get their turn.
+
+    :param until: asked between batches; true ends the work early.
+    """
+    done, busy = 0, True
+    while busy:
+        busy = False
+        for step in (_drain_callbacks, drain_polls, end_silent, expire_due, drain_owed):
+            if until():
+                return done
             count = step()
             done += count
-            if count == 0:
-                break
+            busy = busy or count > 0
     return done
 
 
@@ -146,29 +156,10 @@ def next_due() -> datetime | None:
 
 
 def _drain_callbacks() -> int:
-    session = require_clean()
-    now = clock.now()
-    due = and_(
-        CallbackRow.processed_at.is_(None),
-        CallbackRow.next_try_at <= now,
-        or_(CallbackRow.leased_until.is_(None), CallbackRow.leased_until < now),
-    )
-    ids = session.scalars(
-        select(CallbackRow.id).where(due).order_by(CallbackRow.received_at).limit(_BATCH)
-    ).all()
-    session.rollback()
     done = 0
-    for row_id in ids:
-        taken: Any = session.execute(
-            update(CallbackRow)
-            .where(CallbackRow.id == row_id, due)
-            .values(leased_until=clock.now() + _LEASE, tries=CallbackRow.tries + 1)
-            .execution_options(synchronize_session=False)
-        )
-        session.commit()
-        if taken.rowcount == 1:
-            _process(row_id)
-            done += 1
+    for row_id in taken(CallbackRow, _LEASE, CallbackRow.processed_at.is_(None)):
+        _process(row_id)
+        done += 1
     return done
 
 
@@ -241,6 +232,7 @@ def _match(session: Any, provider: Provider, hint: Callback) -> Verification | N
     return None
 
 
+@retrying
 def _close(row_id: str, problem: str | None, *, owed: bool) -> None:
     drop_leftovers()
     session = require_clean()

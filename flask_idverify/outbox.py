@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, true, update
+from sqlalchemy import delete, select, true
 
 from . import audit, clock, runtime
+from .engines import retrying
 from .errors import ConfigurationError, IDVerifyError
+from .leases import taken
 from .models import OutboxRow
 from .service.announcing import call_receivers
 from .service.owed import SIGNAL, VENDOR_ERASURE
@@ -30,7 +32,6 @@ _LAST_RETRY = timedelta(hours=1)
 #: About eight days, so that neither a long weekend nor a lost password ends a duty. Then the row
 #: and its error stay for the admin.
 MAX_TRIES = 200
-_BATCH = 50
 
 
 @dataclass(frozen=True)
@@ -93,31 +94,11 @@ def _signal(row: OutboxRow) -> Delivery:
 
 def drain_owed(subject: str | None = None) -> int:
     """Try what is due, of one person or of all; return how many pieces were tried."""
-    session = require_clean()
-    now = clock.now()
-    due = and_(
-        OutboxRow.next_try_at <= now,
-        or_(OutboxRow.leased_until.is_(None), OutboxRow.leased_until < now),
-    )
-    ids = session.scalars(
-        select(OutboxRow.id)
-        .where(due, OutboxRow.subject == subject if subject is not None else true())
-        .order_by(OutboxRow.next_try_at)
-        .limit(_BATCH)
-    ).all()
-    session.rollback()
+    theirs = OutboxRow.subject == subject if subject is not None else true()
     done = 0
-    for row_id in ids:
-        taken: Any = session.execute(
-            update(OutboxRow)
-            .where(OutboxRow.id == row_id, due)
-            .values(leased_until=clock.now() + _LEASE, tries=OutboxRow.tries + 1)
-            .execution_options(synchronize_session=False)
-        )
-        session.commit()
-        if taken.rowcount == 1:
-            _deliver(row_id)
-            done += 1
+    for row_id in taken(OutboxRow, _LEASE, theirs):
+        _deliver(row_id)
+        done += 1
     return done
 
 
@@ -145,6 +126,7 @@ def _deliver(row_id: str) -> None:
         _done(row_id, delivery)
 
 
+@retrying
 def _done(row_id: str, delivery: Delivery) -> None:
     session = require_clean()
     subject = session.scalar(select(OutboxRow.subject).where(OutboxRow.id == row_id))
@@ -160,6 +142,7 @@ def _done(row_id: str, delivery: Delivery) -> None:
     session.commit()
 
 
+@retrying
 def _put_off(row_id: str, problem: str) -> None:
     session = require_clean()
     session.rollback()

@@ -26,6 +26,7 @@ LAYERS = [
     ["vendors", "audit"],
     ["locking", "audit_export"],
     ["service", "batches"],
+    ["leases"],
     ["upkeep", "key_usage", "rotation", "queries", "connection", "outbox"],
     ["inbox"],
     ["dispatch", "doctor"],

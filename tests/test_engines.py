@@ -13,8 +13,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
 from flask_idverify import engines
-from flask_idverify.engines import is_temporary, retrying, skip_locked
-from flask_idverify.models import CallbackRow
+from flask_idverify.engines import can_skip_locked, is_temporary, retrying, skip_locked
 from tests.faults.races import database
 from tests.hosts import Host
 
@@ -250,8 +249,8 @@ class TestRetrying:
         assert (len(outer), len(inner)) == (2, 2)
 
 
-def compiled(dialect: Any, version: tuple[int, ...] | None = None) -> str:
-    """Return what *skip_locked* asks of an engine of that kind and version."""
+def can_skip(dialect: Any, version: tuple[int, ...] | None = None) -> bool:
+    """Return what is thought of an engine of that kind and version."""
     made = dialect.dialect()
     if version is not None:
         made.server_version_info = version
@@ -259,26 +258,25 @@ def compiled(dialect: Any, version: tuple[int, ...] | None = None) -> str:
     class Pretended:
         dialect = made
 
-    statement: Any = skip_locked(select(CallbackRow.id), Pretended())  # type: ignore[arg-type]
-    return str(statement.compile(dialect=made))
+    return can_skip_locked(Pretended())  # type: ignore[arg-type]
 
 
 def test_locked_rows_are_skipped_where_the_engine_can() -> None:
-    assert "SKIP LOCKED" in compiled(postgresql)
-    assert "SKIP LOCKED" in compiled(mysql, (8, 0, 36))
-    assert "LOCK" not in compiled(mysql, (5, 7, 44))
-    assert "LOCK" not in compiled(sqlite)
+    assert can_skip(postgresql)
+    assert can_skip(mysql, (8, 0, 36))
+    assert not can_skip(mysql, (5, 7, 44))
+    assert not can_skip(sqlite)
 
 
 def test_mariadb_skips_locked_rows(mariadb: Engine) -> None:
     pair = select(text("id")).select_from(text("pair")).order_by(text("id"))
     with mariadb.connect() as one, mariadb.connect() as two:
-        first = one.execute(skip_locked(pair.limit(1), one)).scalars().all()
-        assert (first, two.execute(skip_locked(pair, two)).scalars().all()) == ([1], [2])
+        first = one.execute(skip_locked(pair.limit(1))).scalars().all()
+        assert (first, two.execute(skip_locked(pair)).scalars().all()) == ([1], [2])
 
 
 def test_postgresql_skips_locked_rows(postgres: Engine) -> None:
     pair = select(text("id")).select_from(text("pair")).order_by(text("id"))
     with postgres.connect() as one, postgres.connect() as two:
-        first = one.execute(skip_locked(pair.limit(1), one)).scalars().all()
-        assert (first, two.execute(skip_locked(pair, two)).scalars().all()) == ([1], [2])
+        first = one.execute(skip_locked(pair.limit(1))).scalars().all()
+        assert (first, two.execute(skip_locked(pair)).scalars().all()) == ([1], [2])

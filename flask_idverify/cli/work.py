@@ -38,7 +38,7 @@ def work(*, once: bool, interval: float) -> None:
     pause = interval
     while not stop.is_set():
         try:
-            done = inbox.drain()
+            done = inbox.drain(until=stop.is_set)
             if done or once:
                 click.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} done: {done}")
             pause = interval

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from .. import audit, clock
 from ..claims import Claim
+from ..engines import retrying
 from ..errors import (
     AttemptLimitReached,
     TransitionRefused,
@@ -31,6 +32,7 @@ from .transitions import conclude, move, set_standing
 log = logging.getLogger("flask_idverify")
 
 
+@retrying
 def record(
     verification: Verification, identity: Identity, claim: Claim, *, limit: int | None
 ) -> None:
@@ -120,6 +122,14 @@ def opened(verification: Verification, started: Started) -> None:
     :raises TransitionRefused: the person was erased while the vendor was asked. What the vendor
         has made is owed a deletion.
     """
+    _write_opened(verification, started)
+    if started.account_id:
+        _remember_account(require_clean(), verification, started.account_id)
+    announce()
+
+
+@retrying
+def _write_opened(verification: Verification, started: Started) -> None:
     session = require_clean()
     moved = move(
         session,
@@ -169,9 +179,6 @@ def opened(verification: Verification, started: Started) -> None:
         verification=verification.id,
     )
     session.commit()
-    if started.account_id:
-        _remember_account(session, verification, started.account_id)
-    announce()
 
 
 def _opened_too_late(session: Any, verification: Verification, started: Started) -> NoReturn:
@@ -191,6 +198,7 @@ def _opened_too_late(session: Any, verification: Verification, started: Started)
     raise TransitionRefused("The user's data was erased while the verification was being started.")
 
 
+@retrying
 def _remember_account(session: Any, verification: Verification, account_id: str) -> None:
     """Keep the vendor's account for the next time; the attempt is safe already."""
     there: Any = session.execute(
@@ -223,11 +231,20 @@ def _remember_account(session: Any, verification: Verification, account_id: str)
 
 def failed(verification: Verification, error: Exception) -> None:
     """End an attempt that the vendor did not open; its words are kept for the admin."""
-    session = require_clean()
     told = code = type(error).__name__
     status = None
     if isinstance(error, VendorError):
         told, code, status = f"{error} {error.detail}".strip(), error.code, error.status
+    _write_failed(verification, told, {"error": code, "vendor_status": status})
+    # Our words only: the vendor's may quote what was sent. They are on the attempt, for the admin.
+    why = str(error) if isinstance(error, VendorError) else code
+    log.warning("Verification %s could not be started: %s", verification.id, why)
+    announce()
+
+
+@retrying
+def _write_failed(verification: Verification, told: str, facts: dict[str, Any]) -> None:
+    session = require_clean()
     conclude(
         session,
         verification,
@@ -236,10 +253,6 @@ def failed(verification: Verification, error: Exception) -> None:
         reasons=[Reason.start_failed],
         retryable=True,
         values={"vendor_message": told},
-        facts={"error": code, "vendor_status": status},
+        facts=facts,
     )
     session.commit()
-    # Our words only: the vendor's may quote what was sent. They are on the attempt, for the admin.
-    why = str(error) if isinstance(error, VendorError) else code
-    log.warning("Verification %s could not be started: %s", verification.id, why)
-    announce()

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import OperationalError
 
 from .. import audit, clock
+from ..engines import retrying
 from ..errors import ErasureRefused, ReasonMissing, TransitionRefused
 from ..locking import permitted
 from ..models import Identity, Verification
@@ -22,7 +22,6 @@ from .transitions import conclude
 
 #: What the audit log calls the person themself.
 SELF = "user"
-_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -69,16 +68,7 @@ def erase(identity: Identity, *, actor: str, reason: str = "") -> Erased:
     if hold is not None:
         _refuse(session, identity, actor, f"{reason.strip()} – {hold}".strip(" –"))
         raise ErasureRefused(f"Nothing was erased. {hold}")
-    for left in reversed(range(_TRIES)):
-        try:
-            found = _erase(session, identity_id, actor, reason.strip())
-            session.commit()
-            break
-        except OperationalError:
-            # An attempt that began or ended at the same moment: one engine saw a deadlock.
-            session.rollback()
-            if not left:
-                raise
+    found = _erase(identity_id, actor, reason.strip())
     announce()
     return found
 
@@ -120,12 +110,14 @@ def _attempts(session: Any, identity_id: str) -> list[Verification]:
     )
 
 
-def _erase(session: Any, identity_id: str, actor: str, reason: str) -> Erased:
-    """Do all of it but the commit. Locks attempts before the identity, as all others do."""
+@retrying
+def _erase(identity_id: str, actor: str, reason: str) -> Erased:
+    """Do all of it, in one transaction. Locks attempts before the identity, as all others do."""
+    session = require_clean()
     now = clock.now()
     _stop(session, identity_id)
     with permitted():
-        taken = session.execute(
+        taken: Any = session.execute(
             update(Identity)
             .where(Identity.id == identity_id, Identity.erased_at.is_(None))
             .values(erased_at=now)
@@ -185,6 +177,7 @@ def _erase(session: Any, identity_id: str, actor: str, reason: str) -> Erased:
     )
     # After the last entry, so that the reason goes with the others; its digest stays chained.
     wiping.drop_notes(session, wiping.notes_of(session, identity.subject))
+    session.commit()
     return found
 
 

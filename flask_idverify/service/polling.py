@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import or_, true, update
 
 from .. import clock
+from ..engines import retrying
 from ..models import Verification
 from ..states import UNFINISHED
 from . import schedule
@@ -17,6 +18,7 @@ from .sessions import require_clean
 _LEASE = timedelta(seconds=90)
 
 
+@retrying
 def claim_fetch(verification: Verification, *, after_gap: bool = True, due: bool = False) -> bool:
     """Take the right to fetch now; ``False`` while somebody else does.
 
@@ -44,6 +46,7 @@ def claim_fetch(verification: Verification, *, after_gap: bool = True, due: bool
     return bool(taken.rowcount == 1)
 
 
+@retrying
 def note_return(verification: Verification) -> None:
     """Write down that the browser came back: a reason to poll, never a decision."""
     session = require_clean()
@@ -106,6 +109,7 @@ def give_back(verification: Verification) -> None:
     _write(require_clean(), verification.id, leased_until=None)
 
 
+@retrying
 def _write(session: Any, verification_id: str, *conditions: Any, **values: Any) -> None:
     session.execute(
         update(Verification)

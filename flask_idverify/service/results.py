@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import update
 
 from .. import audit, clock, runtime
+from ..engines import retrying
 from ..errors import (
     ConfigurationError,
     IDVerifyError,
@@ -77,12 +78,14 @@ def refresh(
     except VendorError as error:
         if isinstance(error, VendorRecordMissing) and not adopted:
             _missing(verification, error)
+            announce()
         else:
             _postpone(verification, error)
         raise
     if adopted:
         _adopt(verification, request)
     _apply(verification, outcome, policy, required)
+    announce()
     return verification
 
 
@@ -131,6 +134,7 @@ def _of_the_same_person(verification: Verification, policy: Policy) -> Policy:
     return replace(policy, match_name=True, match_number=True)
 
 
+@retrying
 def _adopt(verification: Verification, request: FetchRequest) -> None:
     session = require_clean()
     session.execute(
@@ -146,6 +150,7 @@ def _adopt(verification: Verification, request: FetchRequest) -> None:
     session.commit()
 
 
+@retrying
 def _apply(
     verification: Verification, outcome: Outcome, policy: Policy, required: frozenset[str]
 ) -> None:
@@ -223,7 +228,6 @@ def _apply(
     note_fetch(session, verification)
     session.commit()
     session.refresh(verification)
-    announce()
 
 
 def _progress(session: Any, verification: Verification, outcome: Outcome) -> None:
@@ -237,9 +241,9 @@ def _progress(session: Any, verification: Verification, outcome: Outcome) -> Non
     schedule_next(session, verification, now)
     session.commit()
     session.refresh(verification)
-    announce()
 
 
+@retrying
 def _postpone(verification: Verification, error: VendorError) -> None:
     """Keep the vendor's words for the admin, and ask again later."""
     session = require_clean()
@@ -254,6 +258,7 @@ def _postpone(verification: Verification, error: VendorError) -> None:
     session.commit()
 
 
+@retrying
 def _missing(verification: Verification, error: VendorRecordMissing) -> None:
     """The vendor has deleted the record or never had it: an unfinished attempt ends in error.
 
@@ -273,7 +278,6 @@ def _missing(verification: Verification, error: VendorRecordMissing) -> None:
     note_fetch(session, verification, problem=str(error))
     session.commit()
     session.refresh(verification)
-    announce()
 
 
 def _reversal(session: Any, verification: Verification, outcome: Outcome, policy: Policy) -> None:

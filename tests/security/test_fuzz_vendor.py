@@ -190,6 +190,8 @@ def test_fuzz_garbage_under_the_right_ids_is_never_an_approval(fuzz: Fuzz, kind:
         kept = {name: value for name, value in frame.items() if name in ids}
         free = [name for name in frame if name not in ids]
         inputs = st.dictionaries(st.sampled_from(free) | st.text(max_size=8), JSON, max_size=5)
+        # Texts are drawn from the tests' own constants too; a name there would prove nothing.
+        inputs = inputs.filter(lambda given: not any(word in str(given) for word in SECRETS))
         statuses: set[str] = set()
 
         def check(given: dict[str, Any]) -> None:

@@ -122,7 +122,7 @@ def test_a_repeated_callback_of_an_adopted_attempt_does_not_hammer_the_vendor(
     assert told.arrive()
     before = len(vendor.asked())
     with clock.shifted(seconds=30):
-        inbox.drain(limit=50)
+        inbox.drain()
     assert len(vendor.asked()) - before <= 8
 
 

@@ -1,0 +1,177 @@
+"""What each fault of the sandbox must end in (reference, 6.4): one entry per kind.
+
+A kind without an entry fails the test, so that a new fault cannot be forgotten.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask_idverify.sandbox.faults import CALLBACK_FAULTS, KINDS
+from tests.vendor import GENERATIONS, PLATFORM, V4
+
+#: Where a verification meets the vendor, and what strikes there.
+PLACES = ("start", "status", "details", "token")
+#: Who asks: the start itself, a worker with patience, a person who looks at a page.
+ASKERS = ("worker", "look")
+#: Seconds that the host of a slow fault waits for the vendor.
+PATIENCE = 0.8
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a fault ends in.
+
+    :ivar code: of the error: what the user reads and the status that they are answered with.
+    :ivar ours: our words that the admin reads.
+    :ivar vendors: the vendor's own, which the admin reads and the user never.
+    :ivar repeated: whether a worker's GET is repeated within one fetch.
+    :ivar slow: takes longer than the host waits.
+    :ivar variants: further parameters, each a case of its own.
+    """
+
+    code: str
+    ours: str
+    vendors: str = ""
+    repeated: bool = False
+    slow: bool = False
+    variants: tuple[dict[str, Any], ...] = field(default=({},))
+
+
+_NO_JSON = "something that is not a JSON object"
+
+#: By kind, and where it differs by place or asker.
+TABLE: dict[str, Expected] = {
+    "401": Expected(
+        "vendor_refused", "does not accept the credentials", "The access token is expired"
+    ),
+    "403": Expected("vendor_refused", "it refuses access", "Access denied"),
+    "429": Expected(
+        "vendor_busy",
+        "its rate limit is reached",
+        "Request limit exceeded",
+        repeated=True,
+        variants=({}, {"retry_after": 30}, {"plain": True}),
+    ),
+    "5xx": Expected(
+        "vendor_unavailable",
+        "it is out of order",
+        "The service is temporarily unavailable",
+        repeated=True,
+        variants=({}, *({"code": code} for code in (500, 502, 504)), {"after": True}),
+    ),
+    "not_found": Expected("vendor_record_missing", "it does not know the record"),
+    # A token is no record, and a result that cannot be read yet is no result that is gone.
+    "not_found/token": Expected("vendor_refused", "no token service at this endpoint", "Not found"),
+    "not_found/details/look": Expected("vendor_unavailable", "does not show this result"),
+    "redirect": Expected("vendor_protocol_error", "redirects are not followed"),
+    "latency": Expected(
+        "vendor_unavailable",
+        "did not answer in time",
+        repeated=True,
+        slow=True,
+        variants=({"seconds": 2.5 * PATIENCE},),
+    ),
+    "drip": Expected(
+        "vendor_unavailable",
+        "did not answer in time",
+        repeated=True,
+        slow=True,
+        variants=({"seconds": 60},),
+    ),
+    "malformed_json": Expected("vendor_protocol_error", _NO_JSON),
+    "html": Expected("vendor_protocol_error", _NO_JSON),
+    "empty": Expected("vendor_protocol_error", _NO_JSON),
+    "truncated": Expected(
+        "vendor_unavailable", "The connection to 127.0.0.1 failed", repeated=True
+    ),
+    "reset": Expected("vendor_unavailable", "The connection to 127.0.0.1 failed", repeated=True),
+    "missing_field": Expected("vendor_protocol_error", "The vendor"),
+    "bad_token": Expected("vendor_protocol_error", "no usable access_token"),
+    # An early renewal, no failure.
+    "short_token": Expected("", "", variants=({"seconds": 5},)),
+}
+
+#: The members of an answer without which it is of no use.
+FIELDS = {
+    (V4, "start"): ("transactionReference", "redirectUrl"),
+    (V4, "status"): ("status",),
+    (V4, "details"): ("scanReference",),
+    (PLATFORM, "start"): ("account.id", "workflowExecution.id", "web.href"),
+    (PLATFORM, "status"): ("workflowExecution.status",),
+    (PLATFORM, "details"): ("workflow.id",),
+    (PLATFORM, "token"): ("access_token",),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault at one place of one generation, met by one who asks."""
+
+    kind: str
+    place: str
+    generation: str
+    asker: str
+    parameters: dict[str, Any]
+
+    @property
+    def expected(self) -> Expected:
+        exactly, by_place = f"{self.kind}/{self.place}/{self.asker}", f"{self.kind}/{self.place}"
+        return TABLE.get(exactly) or TABLE.get(by_place) or TABLE[self.kind]
+
+    @property
+    def fault(self) -> dict[str, Any]:
+        """Return the fault as the sandbox takes it; it lasts until it is lifted."""
+        where = {} if self.kind in ("bad_token", "short_token") else {"where": self.place}
+        return {"kind": self.kind, **where, **self.parameters}
+
+    @property
+    def requests(self) -> range:
+        """How many requests may reach the place while the case is met once."""
+        if self.kind == "401" and self.generation == PLATFORM and self.place != "token":
+            return range(2, 3)  # once more with a new token
+        patient = self.asker == "worker" and self.place in ("status", "details")
+        if patient and self.kind == "not_found" and self.place == "details":
+            return range(4, 5)  # a result may not be readable at once (2B.11)
+        if patient and self.expected.repeated and "retry_after" not in self.parameters:
+            # A slow vendor uses the time up.
+            return range(1, 5) if self.expected.slow else range(4, 5)
+        return range(1, 2)
+
+    @property
+    def ends_it(self) -> bool:
+        """Whether the vendor says that it has no such record: waiting would not help."""
+        if self.kind != "not_found":
+            return False
+        return self.place == "status" or (self.place == "details" and self.asker == "worker")
+
+    def __str__(self) -> str:
+        extra = "".join(f"-{value}" for value in self.parameters.values())
+        return f"{self.kind}{extra}-{self.place}-{self.generation.split()[-1]}-{self.asker}"
+
+
+def _cases() -> list[Case]:
+    found = []
+    for kind in KINDS:
+        if kind in CALLBACK_FAULTS:
+            continue
+        of_token = kind in ("bad_token", "short_token")
+        for generation in GENERATIONS:
+            for place in PLACES:
+                if (place == "token" and generation == V4) or (of_token and place != "token"):
+                    continue
+                variants: tuple[dict[str, Any], ...] = TABLE[kind].variants
+                if kind == "missing_field":
+                    variants = tuple({"field": name} for name in FIELDS[generation, place])
+                for number, variant in enumerate(variants):
+                    askers = {"start": ("start",), "token": ("start", *ASKERS)}.get(place, ASKERS)
+                    # The variants of one kind differ on the wire only: one who asks is enough.
+                    found += [
+                        Case(kind, place, generation, asker, variant)
+                        for asker in (askers if number == 0 else askers[:1])
+                    ]
+    return found
+
+
+CASES = _cases()

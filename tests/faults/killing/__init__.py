@@ -1,0 +1,1 @@
+"""The parts of the kill test: the app's processes, the crowd, the killer and the promises."""
