@@ -220,12 +220,15 @@ def _keys(app: Runtime) -> Iterator[Advice]:
     inspected = inspect(app.db.engine)
     if not all(inspected.has_table(table.name) for table in Base.metadata.sorted_tables):
         return
-    for place, key_id in key_usage.missing():
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for purpose, place, key_id in key_usage.missing():
+        lacking.setdefault((purpose, key_id), []).append(place)
+    for (purpose, key_id), places in lacking.items():
         yield Advice(
             "error",
-            place,
-            f"holds values under key {key_id!r}, which is not configured: they cannot be read. Put "
-            "that key back at the end of its list (docs/keys.md).",
+            f"{purpose} key {key_id!r}",
+            f"is not configured, and is needed for {', '.join(places)}: "
+            f"{key_usage.way_back(purpose, key_id)} (docs/keys.md).",
         )
     if len(app.keyring.ids) > 1:
         yield _ok(

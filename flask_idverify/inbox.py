@@ -193,7 +193,7 @@ def _act(row_id: str) -> str | None:
     if row is None:
         return None  # deleted a moment ago, with the person it was about
     provider = session.get(Provider, row.provider_id)
-    assert provider is not None  # noqa: S101 - a foreign key holds it
+    assert provider is not None  # nosec B101  # noqa: S101 - a foreign key holds it
     registry = runtime.current().registry
     hint = registry.get(provider.type).parse_callback(row.body or b"", row.content_type)
     verification = row.verification or _match(session, provider, hint)

@@ -102,15 +102,31 @@ def verdicts(found: list[Usage]) -> list[Verdict]:
             elif why:
                 told.append(Verdict(setting, key_id, False, f"must stay: {'; '.join(why)}."))
             else:
-                told.append(Verdict(setting, key_id, True, "can be dropped: nothing needs it."))
+                text = (
+                    "can be dropped: nothing here needs it. (A new one waits to be put in front.)"
+                )
+                told.append(Verdict(setting, key_id, True, text))
     for purpose, ids in rings.items():
         lost = {key_id for use in _of(found, purpose) for key_id in use.counts} - {*ids, UNSEALED}
         derived = purpose in own and not own[purpose]
         setting = f"IDVERIFY_{(ENCRYPTION if derived else purpose).upper()}_KEYS"
         for key_id in sorted(lost):
-            text = f"is missing: put it back; {'; '.join(_reasons(purpose, key_id, found))}."
+            needs = "; ".join(_reasons(purpose, key_id, found))
+            text = f"is missing: {way_back(purpose, key_id)}; {needs}."
             told.append(Verdict(setting, key_id, False, text))
     return told
+
+
+def way_back(purpose: str, key_id: str) -> str:
+    """Say how a missing key is put back."""
+    app = runtime.current()
+    own = {AUDIT: app.settings.audit_keys, FINGERPRINT: app.settings.fingerprint_keys}
+    if own.get(purpose) and key_id in app.keyring.ids:
+        return (
+            f"it derives from the encryption key of this name. Put what `flask idverify "
+            f"derived-keys {purpose}` prints behind your own in IDVERIFY_{purpose.upper()}_KEYS"
+        )
+    return "put it back at the end of its list"
 
 
 def _of(found: list[Usage], purpose: str) -> list[Usage]:
@@ -148,26 +164,28 @@ def needs_rotation(found: list[Usage]) -> int:
     )
 
 
-def missing() -> Iterator[tuple[str, str]]:
-    """Yield columns that hold a value under a key that is not configured; for the doctor.
+def missing() -> Iterator[tuple[str, str, str]]:
+    """Yield purpose, column and key id of values whose key is not configured; for the doctor.
 
     Asks the database to look for one of each and no more.
     """
     app = runtime.current()
-    asked = [
-        (table, name, app.keyring.ids)
+    asked: list[tuple[str, Any, str, tuple[str, ...]]] = [
+        (ENCRYPTION, table, name, app.keyring.ids)
         for table, names in sealed_columns(Base).items()
         for name in names
     ]
+    for model, name in ((Identity, "number_fingerprint"), (CallbackRow, "digest")):
+        asked.append((FINGERPRINT, model.__table__, name, app.fingerprint_macs.ids))
     with app.db.engine.connect() as connection:
-        for table, name, ids in asked:
+        for purpose, table, name, ids in asked:
             column = table.c[name]
             others = [func.substr(column, 1, len(key) + 1) != f"{key}:" for key in ids]
             front = select(func.substr(column, 1, _FRONT)).where(column.is_not(None), *others)
             value = connection.execute(front.limit(1)).scalar()
             if value is not None:
-                yield f"{table.name}.{name}", key_id_of(value) or UNSEALED
+                yield purpose, f"{table.name}.{name}", key_id_of(value) or UNSEALED
         entry = select(AuditEntry.key_id).where(AuditEntry.key_id.not_in(app.audit_macs.ids))
         value = connection.execute(entry.where(true()).limit(1)).scalar()
         if value is not None:
-            yield AuditEntry.__tablename__, value
+            yield AUDIT, AuditEntry.__tablename__, value

@@ -284,7 +284,7 @@ def test_giving_up_names_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_process_that_still_writes_under_the_old_key_is_told(filled: Host) -> None:
     use(filled, NEW, OLD)
     found_before = run(filled, "rotate-keys", "--status")
-    assert found_before.exit_code == 0
+    assert found_before.exit_code == 1, "not everything is on the first key"
     assert re.search(r"idverify_identity.claim_sealed +old +1\b", found_before.output)
     assert "old must stay: " in found_before.output
     with filled.app.app_context():
@@ -389,9 +389,11 @@ def test_doctor_names_a_key_that_was_dropped_too_early(filled: Host) -> None:
     use(filled, NEW)
     found = run(filled, "doctor")
     assert found.exit_code == 1
-    assert "idverify_identity.claim_sealed: holds values under key 'old'" in found.output
+    (told,) = [line for line in found.output.splitlines() if "encryption key 'old'" in line]
+    assert "idverify_identity.claim_sealed" in told
+    assert run(filled, "rotate-keys", "--status").exit_code == 1
     use(filled, NEW, OLD)
-    assert "holds values under" not in run(filled, "doctor").output
+    assert "is not configured" not in run(filled, "doctor").output
 
 
 def test_runtime_of_a_rotated_app_opens_old_values_until_it_ends(filled: Host) -> None:
@@ -400,3 +402,27 @@ def test_runtime_of_a_rotated_app_opens_old_values_until_it_ends(filled: Host) -
         assert filled.db.session.scalars(select(Identity)).one().claim == lena()
         assert runtime.current().keyring.current_id == "new"
         filled.db.session.remove()
+
+
+def test_doctor_names_a_fingerprint_key_that_was_dropped(filled: Host) -> None:
+    use(filled, OLD, fingerprint=("f2:" + "F" * 43,))
+    found = run(filled, "doctor")
+    assert found.exit_code == 1
+    assert "fingerprint key" in found.output
+    assert "idverify_identity.number_fingerprint" in found.output
+
+
+def test_own_keys_set_late_are_told_how_to_carry_the_derived_ones_over(vendor: Vendor) -> None:
+    host = make_host(IDVERIFY_ENCRYPTION_KEYS=[OLD])
+    with host.app.app_context():
+        host.add_provider(vendor.url)
+        host.idverify.start(host.add_user("ada@example.com"), lena(), consent())
+        host.db.session.remove()
+    app = host.app.extensions["idverify"]
+    own = "own:" + "A" * 43
+    app.audit_macs = Macs(parse_keys([own], "IDVERIFY_AUDIT_KEYS"), "IDVERIFY_AUDIT_KEYS")
+    app.settings = replace(app.settings, audit_keys=(own,))
+    for command in (("doctor",), ("rotate-keys", "--status")):
+        found = run(host, *command)
+        assert found.exit_code == 1
+        assert "derived-keys audit" in found.output

@@ -170,7 +170,8 @@ class HttpClient:
     def _pause(self, attempt: int, retry_after: float | None) -> float | None:
         """Return the seconds to wait, or ``None`` when the vendor asks for too many."""
         # Jitter, so that workers which failed together do not come back together.
-        pause = self.transport.backoff * 2.0**attempt * random.uniform(0.5, 1.5)  # noqa: S311
+        jitter = random.uniform(0.5, 1.5)  # nosec B311  # noqa: S311
+        pause = self.transport.backoff * 2.0**attempt * jitter
         if retry_after is None:
             return pause
         return None if retry_after > MAX_RETRY_AFTER else max(pause, retry_after)

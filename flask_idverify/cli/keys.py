@@ -34,7 +34,9 @@ def rotate_keys(*, batch: int, status: bool, list_all: bool) -> None:
     """
     try:
         if status:
-            _tell(key_usage.usage())
+            found = key_usage.usage()
+            if _tell(found) or key_usage.needs_rotation(found):
+                sys.exit(1)
             return
         current = runtime.current().keyring.current_id
         examples = sys.maxsize if list_all else 20
@@ -79,13 +81,17 @@ def _tell_unreadable(report: rotation.Report, place: rotation.Place, *, list_all
         click.echo(f"  and {number - len(named)} more; --list-all names every one", err=True)
 
 
-def _tell(found: list[key_usage.Usage]) -> None:
+def _tell(found: list[key_usage.Usage]) -> bool:
+    """Print the table and what may be done with each key; say whether one is missing."""
     lines = [(use.place, key, str(n)) for use in found for key, n in sorted(use.counts.items())]
     width = max((len(place) for place, _, _ in lines), default=0)
+    click.echo(f"{'column':<{width}}  {'key':<16}  {'values':>8}")
     for place, key_id, number in lines:
         click.echo(f"{place:<{width}}  {key_id:<16}  {number:>8}")
-    for verdict in key_usage.verdicts(found):
+    verdicts = key_usage.verdicts(found)
+    for verdict in verdicts:
         click.echo(f"{verdict.setting}: {verdict.key_id} {verdict.text}")
+    return any(verdict.text.startswith("is missing") for verdict in verdicts)
 
 
 @commands.command("derived-keys")
