@@ -11,11 +11,10 @@ from typing import Any
 from sqlalchemy import event, insert, inspect, select, update
 
 from . import clock, origin, runtime
-from .audit_chain import canonical, head_holds, head_key, head_mac, seal_head
+from .audit_chain import EARLIER_HEAD, canonical, head_holds, head_mac, seal_head
 from .audit_walk import verify, verify_all
-from .encryption import Macs
 from .errors import IDVerifyError, KeyUnavailable
-from .models import AuditEntry, AuditHead
+from .models import AuditEntry, AuditHead, Identity
 
 __all__ = ["SYSTEM", "VENDOR", "AuditIsAppendOnly", "append", "begin", "verify", "verify_all"]
 
@@ -76,11 +75,21 @@ def append(
     if note is not None:
         entry.note = note
         entry.facts["note_digest"] = macs.mac(note.encode())
+    if row.sequence == 1:
+        # So that nobody can give one person the chain of another: a mac covers it.
+        identity = session.scalar(select(Identity.id).where(Identity.subject == subject))
+        if identity is not None:
+            entry.facts["identity"] = identity
+    try:
+        whole = head_holds(macs, subject, row.sequence - 1, row.mac)
+    except KeyUnavailable:
+        # Nobody can tell now. Under the mac of this entry it waits for the key, unchanged.
+        whole = True
+        entry.facts[EARLIER_HEAD] = row.mac
     entry.mac = macs.mac(canonical(entry), entry.key_id)
     columns = inspect(AuditEntry).columns.keys()
     session.execute(insert(AuditEntry).values({name: getattr(entry, name) for name in columns}))
     # A head that somebody else wrote is never healed by writing on: it stays without a seal.
-    whole = _may_seal(session, macs, subject, row.sequence - 1, row.mac)
     held = seal_head(macs, subject, entry.sequence, entry.mac) if whole else entry.mac
     session.execute(
         update(AuditHead)
@@ -88,17 +97,6 @@ def append(
         .values(mac=held)
         .execution_options(synchronize_session=False)
     )
-
-
-def _may_seal(session: Any, macs: Macs, subject: str, sequence: int, held: str) -> bool:
-    try:
-        return head_holds(macs, subject, sequence, held)
-    except KeyUnavailable:
-        # A key that was taken off the list for a while must not mark what was written meanwhile.
-        last = select(AuditEntry.key_id).where(
-            AuditEntry.subject == subject, AuditEntry.sequence == sequence
-        )
-        return bool(session.scalar(last) == head_key(sequence, held))
 
 
 class AuditIsAppendOnly(IDVerifyError):

@@ -14,11 +14,35 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .encryption import Macs
-from .errors import IDVerifyError
+from .errors import IDVerifyError, KeyUnavailable
 
+#: The fact in which an entry keeps the head before it, when nobody could check that one's seal.
+EARLIER_HEAD = "earlier_head"
+#: Facts that serve the checking of a chain; they tell people nothing.
+FOR_CHECKING = frozenset({EARLIER_HEAD, "identity", "note_digest"})
 _MAC = 64
 #: 90 bits; nobody without the key can try them out. With it fits what a head can hold.
 _SEAL = 15
+
+
+class AuditUnchecked(KeyUnavailable):
+    """A chain cannot be checked: a key is missing, or somebody wrote the name of one.
+
+    :param made: what was made with it, as in "entry 3 was made".
+    """
+
+    def __init__(
+        self,
+        subject: str,
+        made: str,
+        key_id: str,
+        setting: str = "IDVERIFY_AUDIT_KEYS",
+    ) -> None:
+        super().__init__(
+            f"Audit of {subject}: {made} with key {key_id!r}, which is not configured in "
+            f"{setting}, or was altered. Put that key back at the end of the list to tell which."
+        )
+        self.subject, self.key_id, self.setting = subject, key_id, setting
 
 
 def canonical(entry: Any, sequence: int | None = None) -> bytes:
@@ -93,25 +117,47 @@ class Chain:
         self.count = 0
         self.last = ""
         self._at_head = ""
+        self._key = ""
+        #: Whether the head that the last entry took over, unchecked, was a true one.
+        self.bridged = True
         #: Why the rest of the chain was not followed.
         self.error: IDVerifyError | None = None
 
     def fits(self, entry: Any) -> bool:
         """Whether *entry* is the next one, unchanged; if so, it is taken as the last.
 
-        :raises KeyUnavailable: the key of its mac is not configured.
+        :raises AuditUnchecked: the key of its mac is not configured.
         """
         if (entry.sequence, entry.previous_mac) != (self.count + 1, self.last):
             return False
+        self._need(entry.key_id, f"entry {entry.sequence} was made")
         if not self._macs.matches(canonical(entry), entry.mac, entry.key_id):
             return False
-        self.count, self.last = entry.sequence, entry.mac
+        self.bridged = self._bridges(entry)
+        self.count, self.last, self._key = entry.sequence, entry.mac, entry.key_id
         if self.head is not None and self.count == self.head[0]:
             self._at_head = entry.mac
         return True
 
+    def _bridges(self, entry: Any) -> bool:
+        held = entry.facts.get(EARLIER_HEAD)
+        if held is None:
+            return True
+        key_id = head_key(self.count, held)
+        # Whoever writes an entry seals the head with the same key.
+        if head_mac(self.count, held) != self.last or (self.count and key_id != self._key):
+            return False
+        self._need(key_id, f"the head before entry {entry.sequence} was made")
+        return head_holds(self._macs, self.subject, self.count, held)
+
+    def _need(self, key_id: str, made: str) -> None:
+        if key_id and key_id not in self._macs.ids:
+            raise AuditUnchecked(self.subject, made, key_id)
+
     def belongs_elsewhere(self, entry: Any) -> bool:
         """Whether *entry* is unchanged but for its number."""
+        if entry.key_id not in self._macs.ids:
+            return False
         most = max(self.head[0] if self.head else 0, self.count + 1)
         return any(
             self._macs.matches(canonical(entry, number), entry.mac, entry.key_id)
@@ -122,7 +168,7 @@ class Chain:
     def end(self) -> str | None:
         """Return what the head says against this being the whole chain, if anything.
 
-        :raises KeyUnavailable: the key of its seal is not configured.
+        :raises AuditUnchecked: the key of its seal is not configured.
         """
         if self.head is None:
             return (
@@ -131,6 +177,7 @@ class Chain:
         sequence, held = self.head
         if self.count < sequence:
             return f"entries after number {self.count} were removed; it had {sequence}"
+        self._need(head_key(sequence, held), "its head was made")
         # More entries than the head says are news: they were written after it was read.
         whole = head_holds(self._macs, self.subject, sequence, held)
         if not whole or head_mac(sequence, held) != self._at_head:

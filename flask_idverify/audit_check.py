@@ -12,7 +12,7 @@ import csv
 import hashlib
 import json
 import sys
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,11 +46,33 @@ def signature_file(path: Path) -> Path:
     return path.with_name(path.name + ".sig")
 
 
+def signature_text(header: dict[str, Any]) -> bytes:
+    """Return what a signature file holds: no other bytes pass, or two could say one thing."""
+    return json.dumps(header, indent=2, sort_keys=True).encode("ascii") + b"\n"
+
+
 def check(path: Path, public_key: str) -> dict[str, Any]:
     """Check an export and return its header.
 
     :param public_key: as ``flask idverify audit public-key`` prints it.
     :raises CheckFailed: saying what is wrong.
+    """
+    header, problem = signed(path, public_key)
+    if header.get("chains_intact") is not True:
+        found = f" First in this file: {problem}." if problem else ""
+        raise CheckFailed(
+            f"{path.name} is what was signed, but the log was broken already when it was exported."
+            f"{found}"
+        )
+    if problem is not None:
+        raise CheckFailed(f"{path.name} is what was signed, but {problem}.")
+    return header
+
+
+def signed(path: Path, public_key: str) -> tuple[dict[str, Any], str | None]:
+    """Return the header of an export that is what was signed, and what is wrong with its chains.
+
+    :raises CheckFailed: the file or its header is not what was signed with that key.
     """
     key = _public_key(public_key)
     header = _header(path, key, public_key)
@@ -67,17 +89,9 @@ def check(path: Path, public_key: str) -> dict[str, Any]:
             problem = f"it holds {count} entries, {header['entries']} were signed"
         where = f" ({problem})" if problem else ""
         raise CheckFailed(f"{path.name} was changed after it was signed{where}.")
-    if header.get("chains_intact") is not True:
-        found = f" First in this file: {problem}." if problem else ""
-        raise CheckFailed(
-            f"{path.name} is what was signed, but the log was broken already when it was exported."
-            f"{found}"
-        )
-    if problem is not None or count != header["entries"]:
-        raise CheckFailed(
-            f"{path.name} is what was signed, but {problem or 'entries are missing'}."
-        )
-    return header
+    if problem is None and count != header["entries"]:
+        problem = "entries are missing"
+    return header, problem
 
 
 def _public_key(text: str) -> Ed25519PublicKey:
@@ -95,7 +109,10 @@ def _header(path: Path, key: Ed25519PublicKey, public_key: str) -> dict[str, Any
     beside = signature_file(path)
     try:
         with beside.open("rb") as file:
-            header = json.loads(file.read(_LARGEST_SIGNATURE_FILE))
+            raw = file.read(_LARGEST_SIGNATURE_FILE + 1)
+        if len(raw) > _LARGEST_SIGNATURE_FILE:
+            raise CheckFailed(f"{beside.name} is too large for a signature file.")
+        header = json.loads(raw, object_pairs_hook=_once)
         signature = urlsafe_b64decode(header["signature"])
     except FileNotFoundError:
         raise CheckFailed(f"{beside.name} is missing: without it nothing can be checked.") from None
@@ -111,6 +128,12 @@ def _header(path: Path, key: Ed25519PublicKey, public_key: str) -> dict[str, Any
                 f"{beside.name} was signed with another key than the one you passed."
             ) from None
         raise CheckFailed(f"{beside.name} was changed: its signature does not hold.") from None
+    plain = urlsafe_b64encode(signature).decode() == header["signature"]
+    if not plain or raw != signature_text(header):
+        raise CheckFailed(
+            f"{beside.name} was changed: it says what was signed, but not in the bytes that were "
+            "written."
+        )
     if header.get("version") != VERSION or header.get("algorithm") != ALGORITHM:
         raise CheckFailed(
             f"{beside.name} is of another version ({header.get('version')}): take the checker of "
@@ -119,13 +142,21 @@ def _header(path: Path, key: Ed25519PublicKey, public_key: str) -> dict[str, Any
     return header  # type: ignore[no-any-return]
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a field that stands there twice: readers would differ in which of them counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a field stands there twice")
+    return found
+
+
 def _follow(path: Path, header: dict[str, Any]) -> tuple[int, str | None]:
     """Return how many entries there are, and the first that does not follow the one before."""
     seen: set[str] = set()
     subject, sequence, mac = "", 0, ""
     count, problem = 0, None
     try:
-        for number, entry in _rows(path, header.get("format")):
+        for number, entry in rows(path, header.get("format")):
             count += 1
             if problem is not None:
                 continue
@@ -149,7 +180,8 @@ def _follow(path: Path, header: dict[str, Any]) -> tuple[int, str | None]:
     return count, problem
 
 
-def _rows(path: Path, kind: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+def rows(path: Path, kind: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the entries of an export with the numbers of their lines."""
     with path.open(encoding="utf-8", newline="" if kind == "csv" else "\n") as file:
         if kind == "csv":
             reader = csv.DictReader(file, strict=True)

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from sqlalchemy import func, select
 
 from . import clock, runtime
 from .audit_chain import moment
-from .audit_check import ALGORITHM, VERSION, signature_file, signed_bytes
+from .audit_check import ALGORITHM, VERSION, signature_file, signature_text, signed_bytes
+from .audit_rows import has_chain, is_known, nothing_there
 from .audit_walk import Tally, Tell, tell_missing, walk
 from .errors import ConfigurationError, IDVerifyError
 from .models import AuditEntry
@@ -105,25 +107,27 @@ def export(
     :param session: its transaction is ended between batches; nothing may be pending in it.
     :param kind: ``jsonl`` or ``csv``.
     :param tell: is handed the first break of each broken chain.
-    :raises ExportRefused: one of the files is there already, or cannot be written.
+    :raises ExportRefused: one of the files is there already, or cannot be written; or there is
+        nothing to export, which a signature must not call unchanged.
     :raises ConfigurationError: no signing key is set.
     """
     key, beside = signing_key(), signature_file(path)
     for file in (path, beside):
         if file.exists():
             raise ExportRefused(f"{file} exists already: choose another name, or move it away.")
+    _require_something(session, part.subject)
     written, tally = _Written(), Tally()
     pages = walk(session, tally, tell, part.subject)
     try:
-        with path.open("xb") as out:
+        with open(path, "xb", opener=_private) as out:
             for line in _lines(session, pages, kind, part, written, progress):
                 written.digest.update(line)
                 out.write(line)
         if part.subject is None:
             tell_missing(session, tally, tell)
         header = _header(key, kind, part, written, tally)
-        with beside.open("x", encoding="ascii") as out_beside:
-            out_beside.write(json.dumps(header, indent=2) + "\n")
+        with open(beside, "xb", opener=_private) as out_beside:
+            out_beside.write(signature_text(header))
     except FileExistsError as error:
         raise ExportRefused(f"{error.filename} appeared meanwhile; nothing was signed.") from None
     except BaseException as error:
@@ -132,6 +136,28 @@ def export(
             raise ExportRefused(f"{path} cannot be written: {error.strerror}.") from None
         raise
     return header
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
+
+
+def _require_something(session: Any, subject: str | None) -> None:
+    """Refuse to sign that there is nothing: whoever removed it all would have it in writing."""
+    if subject is None:
+        problem = nothing_there(session)
+    elif has_chain(session, subject):
+        problem = None
+    elif is_known(session, subject):
+        problem = f"The whole chain of {subject} was removed from the audit log."
+    else:
+        problem = (
+            f"Nothing is known of subject {subject!r}: it is misspelt, or was removed with its "
+            "whole chain."
+        )
+    session.rollback()
+    if problem is not None:
+        raise ExportRefused(f"{problem} Nothing was exported.")
 
 
 def _lines(  # noqa: PLR0917 - what a stream goes through, in this order

@@ -9,15 +9,24 @@ from typing import Any
 from sqlalchemy import and_, or_, select, true
 
 from . import runtime
-from .audit_chain import Chain
-from .errors import AuditBroken, IDVerifyError, KeyUnavailable
+from .audit_chain import AuditUnchecked, Chain
+from .audit_rows import Beside, Rows
+from .errors import AuditBroken, IDVerifyError
 from .models import Application, AuditEntry, AuditHead, Identity, Provider
 
 PAGE = 1000
 _ENTRY: Any = AuditEntry.__table__.c
-_READ = [column for column in _ENTRY if column.name != "note_sealed"]
 
 Tell = Callable[[IDVerifyError], None]
+
+
+class _Walked(Chain):
+    """A chain, and what has to agree with it beside it."""
+
+    def __init__(self, subject: str, head: tuple[int, str] | None, rows: Rows) -> None:
+        macs = runtime.current().audit_macs
+        super().__init__(macs, subject, head)
+        self.beside = Beside(macs, subject, rows)
 
 
 @dataclass
@@ -33,10 +42,11 @@ def verify(session: Any, subject: str) -> int:
     """Check one subject's chain and return its length.
 
     :raises AuditBroken: naming the first entry that was changed, removed, inserted or reordered.
-    :raises KeyUnavailable: naming the key that is needed to tell.
+    :raises AuditUnchecked: naming the key that is needed to tell.
     """
-    chain = Chain(runtime.current().audit_macs, subject, _head(session, subject))
-    for entry in _entries(session, _ENTRY.subject == subject):
+    rows = Rows()
+    chain = _Walked(subject, _head(session, subject), rows)
+    for entry in _entries(session, _ENTRY.subject == subject, rows):
         _follow(session, chain, entry)
         if chain.error is not None:
             raise chain.error
@@ -50,7 +60,7 @@ def verify_all(session: Any, tell: Tell, progress: Callable[[int], None] | None 
 
     :param session: its transaction is ended between batches; nothing may be pending in it.
     :param tell: is handed the first break of each broken chain: :class:`AuditBroken`, or
-        :class:`KeyUnavailable` where a key is missing that could tell.
+        :class:`AuditUnchecked` where a key is missing that could tell.
     :param progress: is told by how many entries the walk went on.
     """
     tally = Tally()
@@ -116,15 +126,15 @@ def _chains(
     session: Any, heads: dict[str, tuple[int, str]], bounds: Any, tally: Tally, tell: Tell
 ) -> Iterator[list[Any]]:
     """Yield the entries of these heads (and those within the bounds that have none)."""
-    macs = runtime.current().audit_macs
     silent = dict.fromkeys(heads)
-    chain: Chain | None = None
+    chain: _Walked | None = None
+    rows = Rows()
     page: list[Any] = []
-    for entry in _entries(session, bounds):
+    for entry in _entries(session, bounds, rows):
         if chain is None or chain.subject != entry.subject:
             _finish(session, chain, tally, tell)
             silent.pop(entry.subject, None)
-            chain = Chain(macs, entry.subject, heads.get(entry.subject))
+            chain = _Walked(entry.subject, heads.get(entry.subject), rows)
         tally.entries += 1
         _follow(session, chain, entry)
         page.append(entry)
@@ -133,23 +143,33 @@ def _chains(
             page = []
     _finish(session, chain, tally, tell)
     for subject in silent:
-        _finish(session, Chain(macs, subject, heads[subject]), tally, tell)
+        _finish(session, _Walked(subject, heads[subject], rows), tally, tell)
     if page:
         yield page
 
 
-def _follow(session: Any, chain: Chain, entry: Any) -> None:
+def _follow(session: Any, chain: _Walked, entry: Any) -> None:
     """Take *entry* as the next one, or note why it cannot be."""
     if chain.error is not None:
         return
     try:
         if not chain.fits(entry):
             chain.error = _named(session, chain, entry)
-    except KeyUnavailable as error:
+        elif not chain.bridged:
+            chain.error = AuditBroken(
+                chain.subject,
+                entry.sequence,
+                "cut off",
+                f"the head before entry {entry.sequence} was written by somebody without the key; "
+                "entries may have been removed there.",
+            )
+        else:
+            chain.error = chain.beside.problem(entry)
+    except AuditUnchecked as error:
         chain.error = error
 
 
-def _finish(session: Any, chain: Chain | None, tally: Tally, tell: Tell) -> None:
+def _finish(session: Any, chain: _Walked | None, tally: Tally, tell: Tell) -> None:
     if chain is None:
         return
     tally.chains += 1
@@ -161,15 +181,16 @@ def _finish(session: Any, chain: Chain | None, tally: Tally, tell: Tell) -> None
             verify(session, chain.subject)
         else:
             _end(chain)
-    except (AuditBroken, KeyUnavailable) as error:
+    except (AuditBroken, AuditUnchecked) as error:
         tally.broken += 1
         tell(error)
 
 
-def _end(chain: Chain) -> None:
+def _end(chain: _Walked) -> None:
     problem = chain.end()
     if problem is not None:
         raise AuditBroken(chain.subject, chain.count + 1, "cut off", f"{problem}.")
+    chain.beside.end()
 
 
 def _named(session: Any, chain: Chain, entry: Any) -> AuditBroken:
@@ -209,11 +230,15 @@ def _head(session: Any, subject: str) -> tuple[int, str] | None:
     return (found.sequence, found.mac) if found is not None else None
 
 
-def _entries(session: Any, bounds: Any) -> Iterator[Any]:
-    """Yield rows in order, in pages, so that neither side holds them all."""
-    asked = select(*_READ).where(bounds).order_by(_ENTRY.subject, _ENTRY.sequence).limit(PAGE)
+def _entries(session: Any, bounds: Any, rows: Rows) -> Iterator[Any]:
+    """Yield entries in order, in pages, so that neither side holds them all.
+
+    :param rows: is told of each page before its first entry comes.
+    """
+    asked = select(*_ENTRY).where(bounds).order_by(_ENTRY.subject, _ENTRY.sequence).limit(PAGE)
     page = session.execute(asked).all()
     while page:
+        rows.read(session, page)
         yield from page
         if len(page) < PAGE:
             return

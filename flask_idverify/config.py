@@ -101,21 +101,22 @@ class Settings:
     retention_days: tuple[tuple[str, int], ...] = _key(
         (),
         read.retention,
-        "Days after which `flask idverify purge` removes personal data of ended attempts, by "
-        'status, e.g. `{"rejected": 90, "approved": 1825, "unmatched": 30}`, or one number.',
+        "Days after which `flask idverify purge` removes personal data, by status of the attempt, "
+        'e.g. `{"rejected": 90, "approved": 1825, "in_review": 180, "unmatched": 30}`, or one '
+        "number for all.",
         "kept until erased",
     )
     legal_hold: Callable[[str], str | bool | None] | None = _key(
         None,
         read.function,
         "A function that takes a user's id and returns why their data must be kept (or nothing): "
-        "erasure and purge then refuse.",
+        "erasure, reset and purge then refuse. Of a deleted user it is asked with the id they had.",
         "nobody",
     )
     audit_addresses: str = _key(
         "network",
         read.choice("network", "full", "none"),
-        "How the audit log keeps where a request came from: its `network` (/24, IPv6 /48), the "
+        "How the audit log keeps where a request came from: its `network` (/24, IPv6 /32), the "
         "`full` address (personal data, which the log cannot forget), or `none`.",
     )
     audit_signing_key: str = _key(

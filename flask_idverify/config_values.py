@@ -11,8 +11,8 @@ from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
-from .networks import NAMED, Network, Networks
-from .states import FINAL
+from .networks import NAMED, Network, Networks, normal
+from .states import FINAL, Status
 
 #: What the vendor told about no verification of ours.
 UNMATCHED = "unmatched"
@@ -120,8 +120,11 @@ def seed(value: Any) -> str:
 
 
 def retention(value: Any) -> tuple[tuple[str, int], ...]:
-    """Return days by final status, from such a mapping, from one number for all, or from a text."""
-    kinds = [*sorted(str(status.value) for status in FINAL), UNMATCHED]
+    """Return days by status, from such a mapping, from one number for all, or from a text.
+
+    Statuses are the final ones, and the one that waits for a person and might never end.
+    """
+    kinds = [*sorted(str(status.value) for status in {*FINAL, Status.in_review}), UNMATCHED]
     if isinstance(value, str):
         pairs = [part.partition("=") for part in re.split(r"[,\s]+", value) if part]
         value = value if any(not equals for _, equals, _ in pairs) else {n: d for n, _, d in pairs}
@@ -144,7 +147,7 @@ def networks(value: Any) -> Networks:
             found += NAMED[item]
             continue
         try:
-            found.append(ip_network(item))
+            found.append(normal(ip_network(item)))
         except ValueError:
             raise ValueError(
                 "expected addresses, ranges such as 203.0.113.0/24 or 2001:db8::/32, or "

@@ -16,7 +16,7 @@ from .config import Settings
 from .errors import ConfigurationError, IDVerifyError
 from .models import Application, Base, OutboxRow, Provider
 from .runtime import Runtime, nobody_is_admin
-from .service.owed import SIGNAL, VENDOR_ERASURE
+from .service.owed import MAX_TRIES, SIGNAL, VENDOR_ERASURE
 from .service.providers import clean_endpoint
 
 
@@ -309,15 +309,19 @@ def _owed(app: Runtime) -> Iterator[Advice]:
         select(OutboxRow).where(OutboxRow.error.is_not(None)).order_by(OutboxRow.created_at)
     ).all()
     for kind, about, hint in (
-        (VENDOR_ERASURE, "owed deletions", "an identity's page in the admin has a button"),
-        (SIGNAL, "owed signals", "they are repeated, correct the receiver"),
+        (
+            VENDOR_ERASURE,
+            "owed deletions",
+            "then tried once a day; an identity's page has a button",
+        ),
+        (SIGNAL, "owed signals", "then given up; correct the receiver"),
     ):
         rows = [row for row in failing if row.kind == kind]
-        given_up = sum(row.next_try_at is None for row in rows)
+        given_up = sum(row.tries >= MAX_TRIES for row in rows)
         if rows:
             yield Advice(
                 "error" if given_up else "warning",
                 about,
-                f"{len(rows)} failed, {given_up} of them given up ({hint}). The oldest says: "
-                f"{rows[0].error}",
+                f"{len(rows)} failed, {given_up} of them {MAX_TRIES} times ({hint}). "
+                f"The oldest says: {rows[0].error}",
             )

@@ -23,7 +23,7 @@ from .errors import (
     VendorRecordMissing,
 )
 from .leases import taken
-from .models import CallbackRow, OutboxRow, Provider, Verification
+from .models import CallbackRow, Identity, OutboxRow, Provider, Verification
 from .outbox import drain_owed
 from .service.expiry import expire_due
 from .service.polling import claim_fetch, note_captured, poll_soon
@@ -197,10 +197,10 @@ def _act(row_id: str) -> str | None:
     registry = runtime.current().registry
     hint = registry.get(provider.type).parse_callback(row.body or b"", row.content_type)
     verification = row.verification or _match(session, provider, hint)
-    if verification is None:
+    if verification is None and not _is_of_erased(session, hint):
         session.rollback()
         return hint.problem or _UNMATCHED
-    if verification.erased_at is not None:
+    if verification is None or verification.erased_at is not None:
         session.execute(delete(CallbackRow).where(CallbackRow.id == row_id))
         session.commit()
         return None
@@ -230,6 +230,14 @@ def _match(session: Any, provider: Provider, hint: Callback) -> Verification | N
             if found is not None:
                 return found
     return None
+
+
+def _is_of_erased(session: Any, hint: Callback) -> bool:
+    """Whether a notification that matches nothing is about a person who was erased."""
+    if not hint.user_reference:
+        return False
+    gone = Identity.id == hint.user_reference, Identity.erased_at.is_not(None)
+    return session.scalar(select(Identity.id).where(*gone)) is not None
 
 
 @retrying

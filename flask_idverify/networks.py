@@ -40,6 +40,15 @@ def parsed(address: str | None) -> IPv4Address | IPv6Address | None:
     return mapped or found
 
 
+def normal(network: Network) -> Network:
+    """Return a range in the spelling of its addresses: IPv4 written as IPv6 becomes IPv4."""
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return IPv4Network((mapped, network.prefixlen - 96))
+    return network
+
+
 def contains(networks: Networks, address: str | None) -> bool:
     """Whether *address* lies in one of *networks*."""
     found = parsed(address)
@@ -47,8 +56,11 @@ def contains(networks: Networks, address: str | None) -> bool:
 
 
 def shortened(address: str | None) -> str | None:
-    """Return the network that *address* lies in (/24, /48 of IPv6), which names no person."""
+    """Return the network that *address* lies in (/24, /32 of IPv6), which names no person.
+
+    A /48 of IPv6 is what one customer of a provider gets; a /32 is what the provider has.
+    """
     found = parsed(address)
     if found is None:
         return None
-    return str(ip_network((found, 24 if found.version == 4 else 48), strict=False))
+    return str(ip_network((found, 24 if found.version == 4 else 32), strict=False))

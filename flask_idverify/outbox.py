@@ -20,7 +20,7 @@ from .errors import ConfigurationError, IDVerifyError
 from .leases import taken
 from .models import OutboxRow
 from .service.announcing import call_receivers
-from .service.owed import SIGNAL, VENDOR_ERASURE
+from .service.owed import MAX_TRIES, SIGNAL, VENDOR_ERASURE
 from .service.sessions import require_clean
 
 log = logging.getLogger("flask_idverify")
@@ -29,9 +29,8 @@ log = logging.getLogger("flask_idverify")
 _LEASE = timedelta(minutes=3)
 _FIRST_RETRY = timedelta(seconds=15)
 _LAST_RETRY = timedelta(hours=1)
-#: About eight days, so that neither a long weekend nor a lost password ends a duty. Then the row
-#: and its error stay for the admin.
-MAX_TRIES = 200
+#: How often a deletion is tried that nothing but an admin will help.
+_DUTY_RETRY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,16 @@ def _put_off(row_id: str, problem: str) -> None:
         return
     row.error, row.leased_until = problem, None
     wait = min(_FIRST_RETRY * 2 ** min(row.tries - 1, 10), _LAST_RETRY)
-    row.next_try_at = clock.now() + wait if row.tries < MAX_TRIES else None
-    if row.next_try_at is None:
+    if row.tries < MAX_TRIES:
+        row.next_try_at = clock.now() + wait
+    elif row.kind == VENDOR_ERASURE:
+        row.next_try_at = clock.now() + _DUTY_RETRY
+        log.error(
+            "A deletion at a vendor has failed %s times and is tried once a day from now on: %s",
+            row.tries,
+            problem,
+        )
+    else:
+        row.next_try_at = None
         log.error("A delivery of the kind %s was given up: %s", row.kind, problem)
     session.commit()

@@ -8,7 +8,8 @@ Each is sent by the Flask app after the change is committed, with the row as key
 * ``identity_verified(app, identity=…, verification=…)``
 * ``review_needed(app, verification=…)``: a person has to decide
 * ``decision_reversed(app, verification=…)``: the vendor contradicts its earlier decision
-* ``identity_erased(app, user_id=…, identity=…)``: erase what you copied; *user_id* is who it was
+* ``identity_erased(app, user_id=…, identity=…)``: erase what you copied; also sent when retention
+  has removed the last of it. *user_id* is who it was; of a deleted user it begins with ``closed:``
 """
 
 from __future__ import annotations

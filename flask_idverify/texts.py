@@ -74,6 +74,7 @@ _ID_TYPES: Mapping[IdType, LazyText] = {
 _ERRORS: Mapping[str, LazyText] = {
     "idverify_error": _("That did not work. Please try again."),
     "database_busy": _("The service is busy at this moment. Please try again in a minute."),
+    "export_refused": _("That cannot be exported."),
     "invalid_input": _("Something in the form cannot be used. Please correct it."),
     "invalid_claim": _("Something in the form cannot be used. Please correct it."),
     "invalid_consent": _("Your consent is not complete. Please correct it."),

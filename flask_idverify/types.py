@@ -84,14 +84,15 @@ class Hint(_Text):
 class Callback:
     """The readable part of an inbound notification: who it is about, nothing else.
 
-    ``reference`` is our own reference where the vendor echoes it; ``problem`` says why the body
-    could not be read, in words without personal data.
+    ``reference`` and ``user_reference`` are our own where the vendor echoes them; ``problem`` says
+    why the body could not be read, in words without personal data.
     """
 
     hint: Hint = Hint.unknown
     vendor_reference: str | None = None
     account_id: str | None = None
     reference: str | None = None
+    user_reference: str | None = None
     sent_at: datetime | None = None
     problem: str | None = None
 

@@ -330,9 +330,13 @@ def test_note_is_sealed_and_its_digest_chained(host: Host, chain: Any) -> None:
     assert "neighbour" not in raw
     entry = chain.scalars(select(AuditEntry).where(AuditEntry.action == "decided")).one()
     assert entry.note == "Lena is my neighbour."
-    # A person's words may have to be erased; the chain holds without them.
-    chain.execute(text("UPDATE idverify_audit SET note_sealed = NULL"))
     assert audit.verify(chain, SUBJECT) == 6
+    # A person's words may have to be erased; the chain holds without them, if it says so.
+    chain.execute(text("UPDATE idverify_audit SET note_sealed = NULL"))
+    with pytest.raises(AuditBroken, match="the note of entry 6 was removed"):
+        audit.verify(chain, SUBJECT)
+    audit.append(chain, SUBJECT, "identity.erased", actor="system")
+    assert audit.verify(chain, SUBJECT) == 7
 
 
 def test_whole_life_leaves_a_trace_without_personal_data(host: Host, vendor: Vendor) -> None:

@@ -105,7 +105,18 @@ def lines(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], Any]
 def header(**changes: Any) -> Callable[[Path], Any]:
     def spoil(path: Path) -> None:
         beside = audit_check.signature_file(path)
-        beside.write_text(json.dumps({**json.loads(beside.read_text()), **changes}))
+        content = {**json.loads(beside.read_text()), **changes}
+        beside.write_bytes(audit_check.signature_text(content))
+
+    return spoil
+
+
+def beside(change: Callable[[str], str]) -> Callable[[Path], Any]:
+    """Write what was signed in other bytes."""
+
+    def spoil(path: Path) -> None:
+        file = audit_check.signature_file(path)
+        file.write_text(change(file.read_text()))
 
     return spoil
 
@@ -142,6 +153,20 @@ SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
     "header: added": (header(comment="all is well"), "its signature does not hold"),
     "header: version": (header(version=2), "its signature does not hold"),
     "signature": (header(signature="A" * 86 + "=="), "its signature does not hold"),
+    "header: a field twice": (
+        beside(lambda raw: '{"chains_intact": false,' + raw[1:]),
+        "not a signature file",
+    ),
+    "header: spaces": (beside(lambda raw: raw + " "), "not in the bytes that were written"),
+    "header: order": (
+        beside(lambda raw: json.dumps(dict(reversed(json.loads(raw).items())), indent=2) + "\n"),
+        "not in the bytes that were written",
+    ),
+    "header: something far behind": (beside(lambda raw: raw + " " * 70000 + "x"), "too large"),
+    "signature: letters that are skipped": (
+        beside(lambda raw: raw.replace('"signature": "', '"signature": "!!!!')),
+        "not in the bytes that were written",
+    ),
     "file gone": (lambda path: path.unlink(), "cannot be read"),
 }
 
@@ -163,6 +188,9 @@ def test_another_key_is_told_and_the_key_in_the_file_is_not_believed(
 ) -> None:
     path = tmp_path / "log.jsonl"
     forger = make_host(IDVERIFY_AUDIT_SIGNING_KEY=OTHER_SEED)
+    with forger.app.app_context():
+        audit.begin(forger.db.session, ONE)
+        forger.db.session.commit()
     export(forger, path)
     found = run(log, "verify", "--file", str(path), "--public-key", public_key(log))
     assert found.exit_code == 1
@@ -187,7 +215,7 @@ def test_signed_file_whose_entries_do_not_link_is_refused(log: Host, tmp_path: P
     content |= {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "entries": 7}
     signature = key.sign(audit_check.signed_bytes(content))
     content["signature"] = urlsafe_b64encode(signature).decode()
-    beside.write_text(json.dumps(content))
+    beside.write_bytes(audit_check.signature_text(content))
     with pytest.raises(audit_check.CheckFailed, match="is what was signed, but line 3: number 4"):
         audit_check.check(path, public_key(log))
 
@@ -378,7 +406,7 @@ def test_commands_of_the_keys_page_run(
     page = (Path(__file__).parent.parent / "docs" / "keys.md").read_text()
     blocks = re.findall(r"^ *```console\n(.*?)^ *```$", page, re.DOTALL | re.MULTILINE)
     commands = [line.strip() for block in blocks for line in block.splitlines()]
-    assert len(commands) == 8
+    assert len(commands) == 9
     with log.app.app_context():
         log.db.session.remove()
     for command in commands:

@@ -95,14 +95,20 @@ def test_empty_list_says_what_to_do(shell: Shell) -> None:
 
 def test_link_makes_the_application_and_keeps_the_order(shell: Shell, vendor: Vendor) -> None:
     add(shell, vendor.url, "--client-secret", SECRET)
-    assert shell.run("link", "main").output == "default (a new application): main at position 0.\n"
+    assert shell.run("link", "main").output == (
+        "default (a new application): main at position 0.\nTried in this order: main.\n"
+    )
+    add(shell, vendor.url, "--client-secret", SECRET, "--name", "other")
     assert shell.run("link", "main", "bank", "--position", "3").output == (
-        "bank (a new application): main at position 3.\n"
+        "bank (a new application): main at position 0.\nTried in this order: main.\n"
+    )
+    assert shell.run("link", "other", "bank", "--position", "0").output == (
+        "bank: other at position 0.\nTried in this order: other, main.\n"
     )
     missing = shell.run("link", "nothing")
     assert (missing.exit_code, "no provider named 'nothing'" in missing.output) == (1, True)
     with shell.host.app.app_context():
-        assert len(shell.host.db.session.scalars(select(Link)).all()) == 2
+        assert len(shell.host.db.session.scalars(select(Link)).all()) == 3
 
 
 def test_provider_test_tells_good_credentials_from_bad(shell: Shell, vendor: Vendor) -> None:

@@ -137,6 +137,14 @@ def test_environment_variables_can_hold_lists_flags_and_numbers(
     assert (found.allow_sandbox, found.max_attempts, found.read_timeout) == (False, 3, 2.5)
 
 
+def test_one_number_of_days_counts_for_every_end_and_for_reviews_and_callbacks() -> None:
+    kinds = {"approved", "canceled", "error", "expired", "in_review", "rejected", "unmatched"}
+    assert dict(load(IDVERIFY_RETENTION_DAYS=30).retention_days) == dict.fromkeys(kinds, 30)
+    assert load(IDVERIFY_RETENTION_DAYS="in_review=5").retention_days == (("in_review", 5),)
+    with pytest.raises(ConfigurationError, match=r"known are .*in_review"):
+        load(IDVERIFY_RETENTION_DAYS={"started": 5})
+
+
 def test_trailing_slashes_and_spaces_do_no_harm() -> None:
     found = load(IDVERIFY_EXTERNAL_URL=" https://id.example.com/base/ ", IDVERIFY_URL_PREFIX="/v/")
     assert (found.external_url, found.url_prefix) == ("https://id.example.com/base", "/v")

@@ -49,6 +49,14 @@ def test_sets_ranges_and_addresses_are_read_from_a_list_or_one_text() -> None:
     assert networks(["jumio-eu", "jumio-eu", "34.253.41.236"]) == NAMED["jumio-eu"]
 
 
+def test_ipv4_ranges_in_the_spelling_of_ipv6_are_ipv4_ranges() -> None:
+    mixed = networks("::ffff:203.0.113.0/120, ::ffff:198.51.100.7, ::ffff:0:0/96, ::/0")
+    assert mixed == networks("203.0.113.0/24, 198.51.100.7, 0.0.0.0/0, ::/0")
+    for address in ("203.0.113.9", "::ffff:203.0.113.9"):
+        assert contains(networks("::ffff:203.0.113.0/120"), address)
+    assert not contains(networks("::ffff:203.0.113.0/120"), "203.0.114.9")
+
+
 @pytest.mark.parametrize("bad", ["jumio-moon", "203.0.113.1/24", "300.1.1.1", "example.com", "*"])
 def test_anything_else_is_refused_and_not_quoted(bad: str) -> None:
     with pytest.raises(ValueError, match="jumio-us") as caught:
@@ -86,7 +94,7 @@ def test_an_address_is_inside_by_its_value_not_by_its_spelling(
     [
         ("203.0.113.9", "203.0.113.0/24"),
         ("::ffff:203.0.113.9", "203.0.113.0/24"),
-        ("2001:db8:1:2:3::4", "2001:db8:1::/48"),
+        ("2001:db8:1:2:3::4", "2001:db8::/32"),
         ("nonsense", None),
         (None, None),
     ],

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from flask_idverify import clock, doctor, inbox, outbox, service
+from flask_idverify import clock, doctor, inbox, service
 from flask_idverify.errors import InvalidProvider
 from flask_idverify.models import AuditEntry, OutboxRow, Provider
-from flask_idverify.service.owed import owe
+from flask_idverify.service.owed import MAX_TRIES, owe
 from flask_idverify.service.providers import delete_provider
 from tests.erasing import SIGNED, deleted, during_a_call, identity_of, owed, verified
 from tests.hosts import Host
@@ -77,28 +77,57 @@ def test_waits_double_from_15_seconds_to_an_hour(host: Host, vendor: Vendor, gon
     assert all(0 <= wait - due <= 5 for wait, due in zip(waits, due_waits, strict=True)), waits
 
 
-def test_given_up_delivery_stays_with_its_error_and_may_be_tried_again(
+def test_deletion_is_a_duty_and_is_tried_once_a_day_for_ever(
     host: Host, vendor: Vendor, gone: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     vendor.sandbox.set_faults([{"kind": "403", "where": "erase"}])
-    host.db.session.execute(update(OutboxRow).values(tries=outbox.MAX_TRIES - 1))
+    host.db.session.execute(update(OutboxRow).values(tries=MAX_TRIES - 1))
     host.db.session.commit()
     with caplog.at_level(logging.ERROR):
+        before = clock.now()
         inbox.drain()
     row = only(host)
-    assert (row.next_try_at, inbox.next_due()) == (None, None)
-    assert "given up" in caplog.text
+    assert "once a day" in caplog.text
     assert "403" in str(row.error)
+    assert row.next_try_at is not None
+    assert timedelta(days=1) <= row.next_try_at - before < timedelta(days=1, minutes=1)
+    assert inbox.next_due() == row.next_try_at
     (advice,) = [item for item in doctor.examine() if item.about == "owed deletions"]
     assert advice.level == "error"
     assert str(row.error) in advice.message
+    with clock.shifted(days=2):
+        assert inbox.drain() == 1
+        assert inbox.drain() == 0, "not before the next day"
+        assert only(host).next_try_at is not None
     vendor.sandbox.clear_faults()
-    with clock.shifted(days=30):
-        assert inbox.drain() == 0
-    assert service.owe_again(row.subject) == 1
-    inbox.drain()
+    with clock.shifted(days=400):
+        inbox.drain()
     assert deleted(vendor, gone)
     assert not [item for item in doctor.examine() if item.about == "owed deletions"]
+
+
+def test_admin_need_not_wait_for_the_next_day(host: Host, vendor: Vendor, gone: str) -> None:
+    vendor.sandbox.set_faults([{"kind": "403", "where": "erase"}])
+    host.db.session.execute(update(OutboxRow).values(tries=MAX_TRIES - 1))
+    host.db.session.commit()
+    inbox.drain()
+    vendor.sandbox.clear_faults()
+    assert inbox.drain() == 0
+    assert service.owe_again(only(host).subject) == 1
+    inbox.drain()
+    assert deleted(vendor, gone)
+
+
+def test_anything_else_is_given_up_at_last_and_stays_with_its_error(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    owe(host.db.session, "pigeon", subject="somebody", payload={"to": "x"}, provider_id=None)
+    host.db.session.execute(update(OutboxRow).values(tries=MAX_TRIES - 1))
+    host.db.session.commit()
+    with caplog.at_level(logging.ERROR):
+        inbox.drain()
+    assert "given up" in caplog.text
+    assert (only(host).next_try_at, inbox.next_due()) == (None, None)
 
 
 def test_disabled_provider_still_deletes(host: Host, vendor: Vendor, gone: str) -> None:

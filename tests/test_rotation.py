@@ -66,6 +66,7 @@ def filled(tmp_path: Path, vendor: Vendor) -> Host:
         host.db.session.refresh(row)
         assert row.status == "approved"
         row.note, row.redirect_url = "Gruber came.", "https://vendor.example/once"
+        row.identity.former_user_id = "Gruber"
         entry = host.db.session.scalars(select(AuditEntry).limit(1)).one()
         note = AuditEntry.note.seal(entry, "Gruber came.")
         with permitted():

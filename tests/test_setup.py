@@ -164,6 +164,19 @@ def test_link_makes_its_application_and_goes_to_the_end(host: Host) -> None:
     assert again.policy["minimum_age"] == 18
 
 
+def test_link_at_a_position_moves_the_others_on(host: Host) -> None:
+    for name in ("a", "b"):
+        host.idverify.link(add(host, name=name), "bank")
+    row = host.idverify.link(add(host, name="first"), "bank", position=0)
+    host.db.session.commit()
+    assert [each.provider.name for each in row.application.links] == ["first", "a", "b"]
+    host.idverify.link("first", "bank", position=1)
+    host.db.session.commit()
+    assert [each.provider.name for each in row.application.links] == ["a", "first", "b"]
+    assert [each.position for each in row.application.links] == [0, 1, 2]
+    assert host.idverify.link("a", "bank", position=9).position == 2
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

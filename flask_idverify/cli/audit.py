@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,10 +11,14 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import func, select
 
 from .. import audit, runtime
-from ..errors import AuditBroken, ConfigurationError, IDVerifyError, KeyUnavailable
+from ..audit_chain import AuditUnchecked
+from ..audit_rows import nothing_there
+from ..errors import AuditBroken, ConfigurationError, IDVerifyError
 from ..models import AuditEntry, Identity
 from .group import Problem, commands
 from .progress import progress
+
+_OTHERS = 10
 
 audit_commands = AppGroup("audit", help="The append-only log: check it, export it.")
 commands.add_command(audit_commands)
@@ -25,17 +28,23 @@ class _Breaks:
     """Tells each broken chain, and the missing keys once each, however many chains need them."""
 
     def __init__(self) -> None:
-        self.keys: Counter[str] = Counter()
+        self.keys: dict[tuple[str, str], list[AuditUnchecked]] = {}
 
     def tell(self, error: IDVerifyError) -> None:
-        if isinstance(error, KeyUnavailable):
-            self.keys[str(error)] += 1
+        if isinstance(error, AuditUnchecked):
+            self.keys.setdefault((error.setting, error.key_id), []).append(error)
         else:
             click.echo(str(error), err=True)
 
     def tell_keys(self) -> None:
-        for message, number in self.keys.items():
-            click.echo(f"{number} chain(s) cannot be checked. {message}", err=True)
+        for errors in self.keys.values():
+            others = [error.subject for error in errors[1:_OTHERS]]
+            click.echo(
+                f"{len(errors)} chain(s) cannot be checked. {errors[0]}"
+                + (f" The same in: {', '.join(others)}" if others else "")
+                + ("…" if len(errors) > _OTHERS else ""),
+                err=True,
+            )
 
 
 @audit_commands.command("verify")
@@ -44,29 +53,41 @@ class _Breaks:
 @click.option(
     "--file", type=click.Path(path_type=Path, dir_okay=False), help="Check an export instead."
 )
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Check all chains, and that each entry of this export is still in its place.",
+)
 @click.option("--public-key", help="The key you were given for checking exports.")
 @with_appcontext
 def verify(
-    *, subject: str | None, user: str | None, file: Path | None, public_key: str | None
+    *,
+    subject: str | None,
+    user: str | None,
+    file: Path | None,
+    against: Path | None,
+    public_key: str | None,
 ) -> None:
     """Check the chains, or an exported FILE; exit code 1 when one does not hold.
 
     Names the first entry of each chain that was changed, removed, inserted or reordered.
     """
-    if sum(given is not None for given in (subject, user, file)) > 1:
-        raise click.UsageError("--subject, --user and --file: give one of them.")
+    if sum(given is not None for given in (subject, user, file, against)) > 1:
+        raise click.UsageError("--subject, --user, --file and --against: give one of them.")
     # Imported where it is used: it is also run as a program, `python -m …`.
     from .. import audit_check
 
-    if file is not None:
-        if not public_key:
-            raise click.UsageError(audit_check.NO_KEY)
+    if (file or against) and not public_key:
+        raise click.UsageError(audit_check.NO_KEY)
+    if file is not None and public_key:
         try:
             click.echo(audit_check.told(audit_check.check(file, public_key)))
         except audit_check.CheckFailed as error:
             raise Problem(str(error)) from None
+    elif against is not None and public_key:
+        _verify_against(against, public_key)
     elif public_key:
-        raise click.UsageError("--public-key goes with --file.")
+        raise click.UsageError("--public-key goes with --file and --against.")
     elif subject is not None or user is not None:
         _verify_one(subject if subject is not None else _subject_of(str(user)))
     else:
@@ -85,7 +106,7 @@ def _subject_of(user: str) -> str:
 def _verify_one(subject: str) -> None:
     try:
         count = audit.verify(runtime.current().db.session, subject)
-    except (AuditBroken, KeyUnavailable) as error:
+    except (AuditBroken, AuditUnchecked) as error:
         raise Problem(str(error)) from None
     if count == 0:
         raise Problem(f"There is no audit entry of subject {subject!r}.")
@@ -93,12 +114,40 @@ def _verify_one(subject: str) -> None:
 
 
 def _verify_all() -> None:
+    if not _all_hold():
+        sys.exit(1)
+
+
+def _all_hold() -> bool:
     session, breaks = runtime.current().db.session, _Breaks()
     with progress(_entries(), "Checking entries") as step:
         tally = audit.verify_all(session, breaks.tell, step)
     breaks.tell_keys()
     click.echo(f"{tally.chains} chains, {tally.entries} entries, {tally.broken} broken.")
-    if tally.broken:
+    nothing = nothing_there(session)
+    session.rollback()
+    if nothing is not None:
+        click.echo(nothing, err=True)
+    return not tally.broken and nothing is None
+
+
+def _verify_against(path: Path, public_key: str) -> None:
+    from .. import audit_check, audit_compare
+
+    session, breaks = runtime.current().db.session, _Breaks()
+    try:
+        header, problem = audit_check.signed(path, public_key)
+        with progress(int(header["entries"]), "Comparing entries") as step:
+            found = audit_compare.compare(session, path, header, breaks.tell, step)
+    except audit_check.CheckFailed as error:
+        raise Problem(str(error)) from None
+    if problem is not None or header.get("chains_intact") is not True:
+        click.echo(f"The log was broken already when {path.name} was exported.", err=True)
+    click.echo(
+        f"{found.entries} entries of {found.chains} chains in {path.name}, "
+        f"{found.broken} chain(s) no longer agree with it."
+    )
+    if not _all_hold() or found.broken:
         sys.exit(1)
 
 

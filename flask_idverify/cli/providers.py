@@ -115,7 +115,12 @@ def link(provider: str, application: str | None, position: int | None) -> None:
     except IDVerifyError as error:
         raise Problem.of(error) from None
     new = "" if known else " (a new application)"
+    order = ", ".join(
+        each.provider.name if each.enabled else f"{each.provider.name} (disabled)"
+        for each in row.application.links
+    )
     click.echo(f"{row.application.name}{new}: {row.provider.name} at position {row.position}.")
+    click.echo(f"Tried in this order: {order}.")
 
 
 def _application_exists(name: str | None) -> bool:

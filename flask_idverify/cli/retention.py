@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 from flask.cli import with_appcontext
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from .. import outbox, runtime, service
 from ..errors import IDVerifyError
 from ..models import Identity, OutboxRow
 from ..service import retention
+from ..service.identities import former_identities
 from .group import Problem, commands
 from .progress import progress
 
@@ -32,11 +36,35 @@ def _identity(user_id: str | None, identity_id: str | None) -> Identity:
     )
     if row is None:
         raise Problem(
-            f"There is no identity of user {user_id!r}."
-            if identity_id is None
-            else f"There is no identity {identity_id!r}."
+            _nobody(user_id) if user_id is not None else f"There is no identity {identity_id!r}."
         )
     return row
+
+
+def _nobody(user_id: str) -> str:
+    """Say that there is no such user, and where the records are of one who is gone."""
+    gone = former_identities(user_id)
+    if not gone:
+        return (
+            f"There is no identity of user {user_id!r}. If they were deleted, find the identity in "
+            "the admin pages and give --identity ID."
+        )
+    found = " or ".join(f"--identity {each}" for each in gone)
+    return f"The user {user_id!r} was deleted. If it is the one you mean, give {found} instead."
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """End with a line, and no traceback, for what may happen in a working installation."""
+    try:
+        yield
+    except IDVerifyError as error:
+        raise Problem.of(error) from None
+    except SQLAlchemyError as error:
+        # Its message may hold values.
+        raise Problem(
+            f"The database refused: {type(error).__name__}. What is done stays done; try again."
+        ) from None
 
 
 @commands.command("erase")
@@ -64,12 +92,12 @@ def erase(
 ) -> None:
     """Erase the person with USER_ID: their data here, and what vendors hold of them.
 
-    That they were verified or refused, when and by which rule stays. They may start anew. A
-    deleted user is found by `closed:…`, as the admin pages show it, or by --identity.
+    That they were verified or refused, when and by which rule stays. They may start anew. Of a
+    deleted user this tells the --identity to give, since their id may be somebody else's by now.
     """
-    row = _identity(user_id, identity_id)
-    subject = row.subject
-    try:
+    with _told():
+        row = _identity(user_id, identity_id)
+        subject = row.subject
         _tell("Would remove" if dry_run else "To be removed", service.would_erase(row))
         if dry_run:
             return
@@ -78,10 +106,8 @@ def erase(
                 raise Problem("Nothing was erased: nobody can be asked here. Add --yes.")
             click.confirm("Erase? This cannot be undone.", abort=True)
         found = service.erase(row, actor=f"admin:{admin}", reason=reason)
-    except IDVerifyError as error:
-        raise Problem.of(error) from None
-    _tell("Removed", found)
-    _settle(subject, wait=not no_wait)
+        _tell("Removed", found)
+        _settle(subject, wait=not no_wait)
 
 
 def _tell(verb: str, found: service.Erased) -> None:
@@ -137,13 +163,12 @@ def export(
 
     Administrators' notes are left out, since they may be about others too.
     """
-    row = _identity(user_id, identity_id)
+    with _told():
+        row = _identity(user_id, identity_id)
     if output is not None and output.exists() and not force:
         raise Problem(f"{output} exists; choose another name, or --force.")
-    try:
+    with _told():
         found = service.export(row, actor=f"admin:{admin}")
-    except IDVerifyError as error:
-        raise Problem.of(error) from None
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     if output is None:
         click.echo(text, nl=False)
@@ -178,11 +203,11 @@ def purge(*, dry_run: bool, limit: int | None) -> None:
     if not retention.is_configured():
         click.echo("IDVERIFY_RETENTION_DAYS is not set: everything is kept until it is erased.")
         return
-    try:
-        with progress(retention.due(), "Looking" if dry_run else "Removing") as step:
-            found = service.purge(progress=step, limit=limit, dry_run=dry_run)
-    except IDVerifyError as error:
-        raise Problem.of(error) from None
+    with (
+        _told(),
+        progress(retention.due(), "Looking" if dry_run else "Removing") as step,
+    ):
+        found = service.purge(progress=step, limit=limit, dry_run=dry_run)
     _summarise(found, dry_run=dry_run)
 
 

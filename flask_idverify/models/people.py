@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import clock, runtime
 from ..claims import Claim, Document
-from ..columns import Exact, sealed_json
+from ..columns import Exact, sealed_json, sealed_text
 from ..states import Standing
 from .base import Base
 
@@ -28,7 +28,9 @@ class Identity(Base):
     )
 
     user_id: Mapped[str] = mapped_column(Exact(255))
-    #: What the audit log speaks of: erasing this mapping makes the log anonymous.
+    #: Who a deleted user was: a legal hold may lie on them. Goes with everything else personal.
+    former_user_id_sealed: Mapped[str | None] = mapped_column(Text())
+    #: What the audit log speaks of: erasing this mapping leaves the log without a name.
     subject: Mapped[str] = mapped_column(Exact(36), default=lambda: str(uuid.uuid4()))
     claim_sealed: Mapped[str | None] = mapped_column(Text())
     document_sealed: Mapped[str | None] = mapped_column(Text())
@@ -45,6 +47,7 @@ class Identity(Base):
 
     claim = sealed_json("claim_sealed", Claim.to_dict, lambda data: Claim(**data))
     document = sealed_json("document_sealed", Document.to_dict, Document.from_dict)
+    former_user_id = sealed_text("former_user_id_sealed")
 
     @property
     def is_verified(self) -> bool:

@@ -31,6 +31,7 @@ class Filters:
     provider_id: str | None = None
     application_id: str | None = None
     user_id: str | None = None
+    identity_id: str | None = None
     is_test: bool | None = None
 
 
@@ -110,6 +111,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         (Verification.provider_id, filters.provider_id),
         (Verification.application_id, filters.application_id),
         (Verification.user_id, filters.user_id),
+        (Verification.identity_id, filters.identity_id),
         (Verification.is_test, filters.is_test),
     )
     return [column == value for column, value in wanted if value is not None]

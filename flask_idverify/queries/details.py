@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from ..audit_chain import FOR_CHECKING
 from ..claims import Claim, Consent, Document
 from ..matching import Match, compare
 from ..models import AuditEntry, CallbackRow, Identity, Verification
@@ -55,7 +56,10 @@ class VerificationDetail:
 
 @dataclass(frozen=True)
 class IdentityDetail:
-    """One user's standing with its history."""
+    """One user's standing with its history.
+
+    :ivar former_user_id: who a deleted user was.
+    """
 
     identity: Identity
     claim: Claim | None
@@ -63,6 +67,7 @@ class IdentityDetail:
     attempts: Sequence[Verification]
     timeline: Sequence[Step]
     sealed: bool
+    former_user_id: str | None = None
 
 
 def verification(verification_id: str) -> VerificationDetail:
@@ -130,6 +135,7 @@ def identity(identity_id: str) -> IdentityDetail:
         identity=row,
         claim=unseal(lambda: row.claim),
         document=unseal(lambda: row.document),
+        former_user_id=unseal(lambda: row.former_user_id),
         attempts=attempts.all(),
         timeline=_timeline(row.subject, unseal),
         sealed=unseal.failed,
@@ -145,7 +151,7 @@ def _timeline(subject: str, unseal: Unsealer) -> list[Step]:
             at=entry.at,
             actor=entry.actor,
             action=entry.action,
-            facts={name: value for name, value in entry.facts.items() if name != "note_digest"},
+            facts={name: value for name, value in entry.facts.items() if name not in FOR_CHECKING},
             note=unseal(lambda entry=entry: entry.note),  # type: ignore[misc]  # binds the loop variable
         )
         for entry in entries

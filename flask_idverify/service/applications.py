@@ -95,10 +95,13 @@ def link(
 ) -> Link:
     """Link a provider to an application, or change that link, and flush.
 
-    A new application is created. Without *position* a new link goes to the end.
+    A new application is created. Without *position* a new link goes to the end; with it, the link
+    is put there and the others move on.
 
     :raises InvalidPolicy: naming the field of *policy* or *conditions* that cannot be used.
     """
+    if position is not None and (type(position) is not int or position < 0):
+        raise InvalidPolicy("position", "expected a whole number from 0.")
     provider = provider_named(provider)
     try:
         target = application_named(application)
@@ -119,13 +122,11 @@ def link(
             conditions if isinstance(conditions, Conditions) else Conditions.from_dict(conditions)
         )
         row.conditions = kept.to_dict()
-    if position is not None:
-        if not isinstance(position, int) or isinstance(position, bool) or position < 0:
-            raise InvalidPolicy("position", "expected a whole number from 0.")
-        row.position = position
     row.enabled = enabled
     session().add(row)
     session().flush()
+    if position is not None:
+        _place(row, position)
     audit.append(
         session(),
         target.id,
@@ -147,6 +148,17 @@ def _next_position(application: Application) -> int:
         select(func.max(Link.position)).where(Link.application_id == application.id)
     )
     return 0 if highest is None else highest + 1
+
+
+def _place(row: Link, position: int) -> None:
+    """Put a link at *position* among its application's, and number them anew."""
+    session().expire(row.application, ["links"])
+    others = [each for each in row.application.links if each is not row]
+    ordered = [*others[:position], row, *others[position:]]
+    for number, each in enumerate(ordered):
+        each.position = number
+    session().flush()
+    session().expire(row.application, ["links"])
 
 
 def move_link(row: Link, up: bool, *, actor: str) -> None:

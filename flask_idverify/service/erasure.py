@@ -17,6 +17,7 @@ from ..signals import identity_erased
 from ..states import Reason, Standing, Status
 from . import wiping
 from .announcing import announce, owe_signal
+from .holds import held, require_free
 from .sessions import require_clean
 from .transitions import conclude
 
@@ -61,13 +62,9 @@ def erase(identity: Identity, *, actor: str, reason: str = "") -> Erased:
     name = actor.removeprefix("admin:")
     if not name.strip() or (actor != SELF and not reason.strip()):
         raise ReasonMissing("An erasure needs the admin's name and a reason.")
-    session = require_clean()
-    identity_id, user_id = identity.id, identity.user_id
-    hold = wiping.held(user_id)
-    session.rollback()  # whatever the host's function has read or left
-    if hold is not None:
-        _refuse(session, identity, actor, f"{reason.strip()} – {hold}".strip(" –"))
-        raise ErasureRefused(f"Nothing was erased. {hold}")
+    require_clean().rollback()
+    identity_id = identity.id
+    require_free(identity, "erasure", actor=actor, reason=reason)
     found = _erase(identity_id, actor, reason.strip())
     announce()
     return found
@@ -79,8 +76,7 @@ def would_erase(identity: Identity) -> Erased:
     :raises ErasureRefused: ``IDVERIFY_LEGAL_HOLD`` keeps the data.
     """
     session = require_clean()
-    hold = wiping.held(identity.user_id)
-    session.rollback()
+    hold = held(identity)
     if hold is not None:
         raise ErasureRefused(f"Nothing can be erased. {hold}")
     attempts = _attempts(session, identity.id)
@@ -93,11 +89,6 @@ def would_erase(identity: Identity) -> Erased:
         owed=len(wiping.vendor_debts(attempts, accounts)),
         fingerprint_kept=wiping.kept_fingerprint(session, identity) is not None,
     )
-
-
-def _refuse(session: Any, identity: Identity, actor: str, note: str) -> None:
-    audit.append(session, identity.subject, "identity.erasure_refused", actor=actor, note=note)
-    session.commit()
 
 
 def _attempts(session: Any, identity_id: str) -> list[Verification]:
@@ -200,6 +191,7 @@ def _rename(session: Any, identity: Identity, fingerprint: str | None, now: date
             .where(Identity.id == identity.id)
             .values(
                 user_id=gone,
+                former_user_id_sealed=None,
                 standing=Standing.revoked,
                 claim_sealed=None,
                 document_sealed=None,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 
 from .. import audit, clock, texts
+from ..audit_chain import FOR_CHECKING
 from ..errors import DecryptionFailed, KeyUnavailable
 from ..models import AuditEntry, CallbackRow, Identity, Verification
 from . import wiping
@@ -26,7 +27,7 @@ _ABOUT = (
 )
 _ACTORS = {SELF: "you", audit.VENDOR: "the vendor", audit.SYSTEM: "the system"}
 #: Of an audit entry: what proves a note that is left out, and what is about other people.
-_LEFT_OUT = frozenset({"note_digest", "related"})
+_LEFT_OUT = FOR_CHECKING | {"related"}
 
 
 def export(identity: Identity, *, actor: str) -> dict[str, Any]:
@@ -100,6 +101,7 @@ def _identity(row: Identity, opened: _Opener) -> dict[str, Any]:
     return {
         "id": row.id,
         "user_id": row.user_id,
+        "former_user_id": opened(lambda: row.former_user_id),
         "subject": row.subject,
         "standing": str(row.standing),
         "claim": opened.fields(lambda: row.claim),

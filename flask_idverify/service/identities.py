@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -10,27 +11,44 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from .. import audit, clock, runtime
-from ..errors import NotFound, NotSignedIn, ReasonMissing, TransitionRefused
+from ..errors import (
+    DecryptionFailed,
+    KeyUnavailable,
+    NotFound,
+    NotSignedIn,
+    ReasonMissing,
+    TransitionRefused,
+)
 from ..locking import permitted
 from ..models import Application, Identity, Link, VendorAccount, Verification
 from ..policy import Policy, meets
 from ..states import Reason, Standing, Status
 from .announcing import announce
 from .applications import application_named
+from .holds import require_free
 from .sessions import require_clean, session
 from .transitions import conclude, move
+
+#: How the ids begin that stand in place of users who are gone; no user has such a one.
+_RESERVED = ("closed:", "erased:")
 
 
 def user_id_of(user: Any) -> str:
     """Return the host's id for *user* as text.
 
-    :raises NotSignedIn: the user is anonymous or was not saved yet.
+    :raises NotSignedIn: the user is anonymous or was not saved yet, or has an id that stands for
+        somebody who is gone.
     """
     identifier = runtime.current().hooks.user_id(user)
     if identifier is None or str(identifier) in ("", "None"):
         raise NotSignedIn(
             "The user has no id: they are anonymous or not saved yet. Sign them in, or commit "
             "them, before verifying."
+        )
+    if str(identifier).startswith(_RESERVED):
+        raise NotSignedIn(
+            "A user's id may not begin with 'closed:' or 'erased:', which stand for users who are "
+            "gone. Let user_id_getter return another, e.g. with a prefix of your own."
         )
     return str(identifier)
 
@@ -42,9 +60,12 @@ def known_claim(user: Any) -> Mapping[str, str]:
 
 
 def identity_of(user: Any) -> Identity | None:
-    """Return what we hold of *user*, or ``None`` when they never started."""
+    """Return what we hold of *user*, or ``None`` when they never started.
+
+    Whoever has an id that stands for somebody who is gone (:func:`user_id_of`) has nothing.
+    """
     identifier = runtime.current().hooks.user_id(user)
-    if identifier is None:
+    if identifier is None or str(identifier).startswith(_RESERVED):
         return None
     return session().scalar(select(Identity).where(Identity.user_id == str(identifier)))
 
@@ -55,6 +76,7 @@ def identities_of(users: Iterable[Any]) -> dict[str, Identity]:
     ids = {str(found) for found in map(hook, users) if found is not None}
     if not ids:
         return {}
+    ids = {found for found in ids if not found.startswith(_RESERVED)}
     rows = session().scalars(select(Identity).where(Identity.user_id.in_(ids)))
     return {row.user_id: row for row in rows}
 
@@ -147,12 +169,14 @@ def reset(identity: Identity, *, admin: str, reason: str) -> Identity:
     :param admin: user id of the admin who signs.
     :raises ReasonMissing: *admin* or *reason* is empty.
     :raises TransitionRefused: the identity was erased.
+    :raises ErasureRefused: ``IDVERIFY_LEGAL_HOLD`` keeps the facts; audited.
     """
     if not admin.strip() or not reason.strip():
         raise ReasonMissing("A reset needs the admin's name and a reason.")
     current = require_clean()
     if identity.erased_at is not None:
-        raise TransitionRefused("This identity was erased; its user starts anew, with another.")
+        raise _erased()
+    require_free(identity, "reset", actor=f"admin:{admin}", reason=reason)
     before = identity.standing
     for attempt in _undecided(current, identity):
         # An approval of the old claim must not lock what the admin has just reopened.
@@ -166,9 +190,10 @@ def reset(identity: Identity, *, admin: str, reason: str) -> Identity:
             by_admin=True,
         )
     with permitted():
-        current.execute(
+        reopened: Any = current.execute(
             update(Identity)
-            .where(Identity.id == identity.id)
+            # An erasure may have come in between; nothing more may be written about its person.
+            .where(Identity.id == identity.id, Identity.erased_at.is_(None))
             .values(
                 standing=Standing.unverified,
                 claim_sealed=None,
@@ -179,7 +204,12 @@ def reset(identity: Identity, *, admin: str, reason: str) -> Identity:
                 verification_id=None,
                 updated_at=clock.now(),
             )
+            .execution_options(synchronize_session=False)
         )
+    if reopened.rowcount != 1:
+        current.rollback()
+        raise _erased()
+    current.expire(identity)
     audit.append(
         current,
         identity.subject,
@@ -193,6 +223,30 @@ def reset(identity: Identity, *, admin: str, reason: str) -> Identity:
     return identity
 
 
+def _erased() -> TransitionRefused:
+    return TransitionRefused("This identity was erased; its user starts anew, with another.")
+
+
+def former_identities(user_id: str) -> list[str]:
+    """Return the ids of the identities that deleted users with this id have left.
+
+    Reads every closed identity, since a sealed value cannot be looked up.
+    """
+    found = []
+    rows = session().scalars(
+        select(Identity)
+        .where(Identity.former_user_id_sealed.is_not(None))
+        .order_by(Identity.created_at)
+        .execution_options(yield_per=500)
+    )
+    for row in rows:
+        # Whatever was sealed with a key that is lost cannot be compared.
+        with suppress(KeyUnavailable, DecryptionFailed):
+            if row.former_user_id == user_id:
+                found.append(row.id)
+    return found
+
+
 def forget(user: Any) -> None:
     """Close the identity of a user who leaves, so that nobody inherits it with a reused id."""
     identity = identity_of(user)
@@ -204,16 +258,33 @@ def forget(user: Any) -> None:
 
 
 def close(current: Any, identity: Identity) -> None:
-    """Take the user's id off an identity and its verifications; the record outlives the account."""
-    left, gone = identity.user_id, f"closed:{identity.subject}"
+    """Take the user's id off an identity and its verifications; the record outlives the account.
+
+    The id is kept sealed, for a legal hold. An identity that was erased or closed meanwhile has
+    lost it already: it is left alone, so that the host may delete its user.
+    """
+    left, gone = identity.user_id, f"closed:{uuid4()}"
     for attempt in _undecided(current, identity):
         move(current, attempt, Status.canceled, by_admin=True)
     with permitted():
-        current.execute(
+        closed = current.execute(
             update(Identity)
-            .where(Identity.id == identity.id)
-            .values(user_id=gone, standing=Standing.revoked, updated_at=clock.now())
+            .where(
+                Identity.id == identity.id,
+                Identity.user_id == left,
+                Identity.erased_at.is_(None),
+            )
+            .values(
+                user_id=gone,
+                former_user_id_sealed=Identity.former_user_id.seal(identity, left),
+                standing=Standing.revoked,
+                updated_at=clock.now(),
+            )
+            .execution_options(synchronize_session=False)
         )
+    current.expire(identity)
+    if closed.rowcount != 1:
+        return
     current.execute(
         update(Verification).where(Verification.identity_id == identity.id).values(user_id=gone)
     )

@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 
 from .. import clock, runtime
-from ..models import AuditEntry, CallbackRow, Identity, Verification
-from ..states import LOCKED_STANDINGS, Standing, Status
+from ..models import AuditEntry, CallbackRow, Identity, VendorAccount, Verification
+from ..states import Standing, Status
 from .sessions import require_clean
 
 BATCH = 200
 #: Ends of a standing, in the log: from then on the time of the approval behind it counts.
-_ENDS = ("identity.verified", "identity.reset", "identity.closed", "identity.revoked")
-_OVER = (Standing.unverified, Standing.revoked)
+_ENDS = (
+    *("identity.verified", "identity.reset", "identity.closed", "identity.revoked"),
+    "identity.expired",
+)
+_OVER = (Standing.unverified, Standing.expired, Standing.revoked)
 
 
 def cutoffs() -> list[tuple[str, datetime]]:
@@ -26,15 +29,24 @@ def cutoffs() -> list[tuple[str, datetime]]:
     return [(name, now - timedelta(days=count)) for name, count in days]
 
 
+def since(status: Status) -> Any:
+    """Return the moment from which an attempt's days count: its end, or of a review its begin."""
+    if status is Status.in_review:
+        return func.coalesce(
+            Verification.captured_at, Verification.fetched_at, Verification.created_at
+        )
+    return Verification.finished_at
+
+
 def old(status: Status, before: datetime) -> Any:
-    """Attempts that ended long ago and carry nobody's standing."""
+    """Attempts that ended long ago, or have waited so long, and verify nobody now."""
     carries = exists().where(
-        Identity.verification_id == Verification.id, Identity.standing.in_(LOCKED_STANDINGS)
+        Identity.verification_id == Verification.id, Identity.standing == Standing.verified
     )
     return and_(
         Verification.status == status,
         Verification.erased_at.is_(None),
-        Verification.finished_at < before,
+        since(status) < before,
         ~carries,
     )
 
@@ -46,12 +58,26 @@ def old_callbacks(before: datetime) -> Any:
 
 
 def emptied() -> Any:
-    """Identities whose standing is over and of whose attempts nothing personal is left."""
+    """Identities whose standing is over and of whose attempts nothing personal is left.
+
+    What is left of them is their own: facts, a deleted user's id, an account at a vendor, words
+    about them in the audit log.
+    """
     full = exists().where(Verification.identity_id == Identity.id, Verification.erased_at.is_(None))
+    account = exists().where(VendorAccount.user_id == Identity.user_id)
+    note = exists().where(
+        AuditEntry.subject == Identity.subject, AuditEntry.note_sealed.is_not(None)
+    )
     return and_(
         Identity.standing.in_(_OVER),
         Identity.erased_at.is_(None),
-        or_(Identity.claim_sealed.is_not(None), Identity.document_sealed.is_not(None)),
+        or_(
+            Identity.claim_sealed.is_not(None),
+            Identity.document_sealed.is_not(None),
+            Identity.former_user_id_sealed.is_not(None),
+            account,
+            note,
+        ),
         ~full,
     )
 

@@ -18,6 +18,9 @@ from .sessions import require_clean, session
 VENDOR_ERASURE = "vendor_erasure"
 #: The host's receivers have to hear of something.
 SIGNAL = "signal"
+#: About eight days of tries, so that neither a long weekend nor a lost password ends anything. Then
+#: a signal is given up; a deletion, which is a duty, is tried once a day for ever.
+MAX_TRIES = 200
 
 
 def owe(

@@ -13,17 +13,30 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import case, delete, func, select, update
 
 from .. import audit, clock, runtime
 from ..config_values import UNMATCHED
 from ..locking import permitted
 from ..models import CallbackRow, Identity, Verification
-from ..states import Status
+from ..signals import identity_erased
+from ..states import Standing, Status
 from . import wiping
-from .overdue import BATCH, counts_from, cutoffs, emptied, in_turn, old, old_callbacks
+from .announcing import announce, owe_signal
+from .holds import held
+from .overdue import (
+    BATCH,
+    counts_from,
+    cutoffs,
+    emptied,
+    in_turn,
+    old,
+    old_callbacks,
+    since,
+)
 from .owed import owe_vendor_erasure
 from .sessions import require_clean
+from .transitions import conclude
 
 
 @dataclass
@@ -50,7 +63,7 @@ class Purged:
 
 
 class _Run:
-    """One run: what it has done, whose data is held, and when it has done enough."""
+    """One run: what it has done, and when it has done enough."""
 
     def __init__(
         self, progress: Callable[[int], Any] | None, limit: int | None, *, dry: bool
@@ -59,7 +72,6 @@ class _Run:
         self.dry = dry
         self._progress = progress
         self._limit = limit
-        self._held: dict[str, bool] = {}
 
     def is_full(self) -> bool:
         return self._limit is not None and self.found.pieces >= self._limit
@@ -72,11 +84,13 @@ class _Run:
         if self._progress is not None:
             self._progress(pieces)
 
-    def holds(self, user_id: str) -> bool:
-        if user_id not in self._held:
-            self._held[user_id] = wiping.held(user_id) is not None
-            require_clean().rollback()
-        return self._held[user_id]
+
+def _is_held(identity_id: str) -> bool:
+    """Ask the host anew for each piece: a run takes long, and a hold counts at once."""
+    identity = require_clean().get(Identity, identity_id, populate_existing=True)
+    kept = identity is not None and held(identity) is not None
+    require_clean().rollback()
+    return kept
 
 
 def is_configured() -> bool:
@@ -106,9 +120,10 @@ def purge(
 ) -> Purged:
     """Remove the personal data whose days (``IDVERIFY_RETENTION_DAYS``) are over; audited.
 
-    An approved attempt that carries a live standing stays until that ends, and its days count
-    from then. The vendors' deletions are owed. An identity whose standing is over and whose
-    attempts are all gone loses claim and papers too. A legal hold skips.
+    An approved attempt that carries a live standing stays until that ends (its papers running out
+    is an end), and its days count from then. One that waits for a person ends as expired. The
+    vendors' deletions are owed. An identity whose standing is over and whose attempts are all gone
+    loses everything too, and ``identity_erased`` is sent. A legal hold skips.
 
     :param progress: called with the number of pieces looked at since the last call.
     :param limit: stop after so many pieces; the next run goes on.
@@ -127,18 +142,18 @@ def purge(
 
 def _purge_attempts(run: _Run, status: Status, before: datetime) -> None:
     overdue = old(status, before)
-    for key in in_turn(Verification, Verification.finished_at, overdue):
+    for key in in_turn(Verification, since(status), overdue):
         if run.is_full():
             return
         run.seen()
         session = require_clean()
         row = session.get(Verification, key, populate_existing=True)
-        user_id = row.user_id if row is not None else ""
+        identity_id = row.identity_id if row is not None else ""
         early = row is None or (status is Status.approved and counts_from(row) >= before)
         session.rollback()
         if early:
             continue
-        if run.holds(user_id):
+        if _is_held(identity_id):
             run.found.held += 1
         elif run.dry:
             run.found.attempts[str(status)] += 1
@@ -170,6 +185,8 @@ def _purge_attempt(run: _Run, key: str, status: Status, overdue: Any) -> None:
             account_id=row.account_id,
             vendor_reference=row.vendor_reference,
         )
+    if not status.is_final:
+        conclude(session, row, Status.expired, actor=audit.SYSTEM, retryable=True)
     callbacks = wiping.drop_callbacks(session, [key])
     wiping.wipe_attempts(session, Verification.id == key, now=clock.now())
     wiping.drop_notes(session, wiping.notes_of(session, subject, key))
@@ -181,6 +198,7 @@ def _purge_attempt(run: _Run, key: str, status: Status, overdue: Any) -> None:
         facts={"verification": key, "status": str(status), "callbacks": callbacks},
     )
     session.commit()
+    announce()
     run.found.attempts[str(status)] += 1
     run.found.owed += owed
 
@@ -190,10 +208,7 @@ def _purge_identities(run: _Run) -> None:
         if run.is_full():
             return
         run.seen()
-        session = require_clean()
-        user_id = session.get_one(Identity, key, populate_existing=True).user_id
-        session.rollback()
-        if run.holds(user_id):
+        if _is_held(key):
             run.found.held += 1
         elif run.dry:
             run.found.identities += 1
@@ -214,7 +229,13 @@ def _purge_identity(run: _Run, key: str) -> None:
             .values(
                 claim_sealed=None,
                 document_sealed=None,
+                former_user_id_sealed=None,
                 number_fingerprint=kept,
+                # Without facts nothing is locked, and the person may start anew.
+                standing=case(
+                    (Identity.standing == Standing.expired, Standing.unverified),
+                    else_=Identity.standing,
+                ),
                 expires_at=None,
                 updated_at=clock.now(),
             )
@@ -228,7 +249,9 @@ def _purge_identity(run: _Run, key: str) -> None:
     run.found.owed += wiping.settle_accounts(session, subject, [], accounts)
     wiping.drop_notes(session, wiping.notes_of(session, subject))
     audit.append(session, subject, "identity.purged", actor=audit.SYSTEM)
+    owe_signal(session, identity_erased, subject=subject, user_id=row.user_id, identity=key)
     session.commit()
+    announce()
     run.found.identities += 1
 
 
@@ -239,12 +262,13 @@ def _purge_callbacks(run: _Run, before: datetime) -> None:
         run.seen(len(batch))
         session = require_clean()
         rows = session.execute(
-            select(CallbackRow.id, CallbackRow.provider_id, Verification.user_id)
+            select(CallbackRow.id, CallbackRow.provider_id, Verification.identity_id)
             .outerjoin(Verification, Verification.id == CallbackRow.verification_id)
             .where(CallbackRow.id.in_(batch))
         ).all()
         session.rollback()
-        free = [row for row in rows if row.user_id is None or not run.holds(row.user_id)]
+        kept = {key for key in {row.identity_id for row in rows} - {None} if _is_held(key)}
+        free = [row for row in rows if row.identity_id not in kept]
         free = free[: run.room()]
         if run.dry:
             run.found.callbacks += len(free)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
 
-from .. import runtime
 from ..locking import permitted
 from ..models import AuditEntry, CallbackRow, Identity, VendorAccount, Verification
 from .owed import owe_vendor_erasure
-
-log = logging.getLogger("flask_idverify")
 
 #: What is personal of an attempt. Its reference and the digest of its callback key stay, so that
 #: a late callback is recognised; both are random and say nothing.
@@ -33,24 +29,6 @@ _PERSONAL: dict[str, Any] = {
     "next_poll_at": None,
     "leased_until": None,
 }
-
-
-def held(user_id: str) -> str | None:
-    """Return why the host keeps this person's data, or ``None`` when it may go.
-
-    A function that fails holds too: what is gone cannot be brought back.
-    """
-    asked = runtime.current().settings.legal_hold
-    if asked is None:
-        return None
-    try:
-        answer = asked(user_id)
-    except Exception as error:  # noqa: BLE001 - a host's function may raise anything
-        log.error("IDVERIFY_LEGAL_HOLD raised %s.", type(error).__name__)
-        return f"IDVERIFY_LEGAL_HOLD raised {type(error).__name__}; mend it and try again."
-    if not answer:
-        return None
-    return answer if isinstance(answer, str) else "A legal hold lies on this person's data."
 
 
 def wipe_attempts(session: Any, *which: Any, now: datetime) -> int:

@@ -148,12 +148,12 @@ def test_the_body_limit_holds_for_the_vendor_too() -> None:
     [
         (STRANGER, None, "9.9.9.0/24", False),
         (STRANGER, VENDOR, "9.9.9.0/24", False),
-        ("2620:fe::9", None, "2620:fe::/48", False),
+        ("2620:fe::9", None, "2620:fe::/32", False),
         (PROXY, None, "10.1.2.0/24", False),
         (PROXY, VENDOR, "10.1.2.0/24", True),
         ("127.0.0.1", VENDOR, "127.0.0.0/24", True),
         ("100.64.0.9", VENDOR, "100.64.0.0/24", True),
-        ("fd00::9", VENDOR, "fd00::/48", True),
+        ("fd00::9", VENDOR, "fd00::/32", True),
         ("", VENDOR, "an unknown address", True),
     ],
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import pkgutil
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
+import flask_idverify
 from flask_idverify import errors, i18n, texts
 from flask_idverify.claims import IdType
 from flask_idverify.states import Reason, Status
@@ -76,6 +79,9 @@ def test_every_status_has_a_label_a_colour_and_a_sentence(status: Status) -> Non
 
 
 def test_every_error_code_has_its_own_sentence() -> None:
+    for module in pkgutil.walk_packages(flask_idverify.__path__, "flask_idverify."):
+        if not module.name.startswith("flask_idverify.sandbox"):
+            importlib.import_module(module.name)
     codes = {error.code for error in _all_errors(errors.IDVerifyError)}
     assert codes <= set(texts._ERRORS)
 

@@ -134,7 +134,7 @@ def test_only_admins_with_our_form_do_any_of_it(
 ) -> None:
     page = page_of(host, ended(host, vendor, "one@example.com"))
     fields = {"why": WHY, "sure": "y"}
-    assert desk.get(f"{page}/{action}").status_code == 405
+    assert desk.get(f"{page}/{action}").status_code in (303, 405), "a look does nothing"
     assert desk.post(f"{page}/{action}", fields).status_code == 400, "without the token"
     member = Desk(host, "member@example.com", admin=False)
     assert member.post(f"{page}/{action}", fields).status_code == 403
@@ -153,3 +153,15 @@ def test_policy_form_offers_to_keep_the_digest(
         path = f"/applications/{application.id}/links/{application.links[0].id}"
     assert desk.send(path, keep_fingerprint="y").status_code == 303
     assert "keep_fingerprint" in desk.form(path)
+
+
+def test_refused_erasure_says_so_at_the_top_and_leads_to_the_field(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    page = page_of(host, ended(host, vendor, "one@example.com"))
+    answer = desk.send(f"{page}/erase", page, why="", sure=None)
+    assert answer.status_code == 422
+    html = answer.get_data(as_text=True)
+    assert html.index('id="idv-error-summary"') < html.index('id="attempts-title"')
+    assert 'href="#why"' in html
+    assert desk.get(f"{page}/erase").status_code == 303, "its address can be loaded again"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from flask_idverify import service
 from flask_idverify.models import Verification
 from flask_idverify.states import Standing
@@ -72,4 +75,46 @@ def test_the_last_day_of_a_standing_is_shown(
         last = str(document.expires_on)
         assert last < f"{ends:%Y-%m-%d}"
     page = words(desk.get(f"/identities/{identity_of(host, path)}"))
-    assert page.count(f"Valid until {last}") == 2, "of the document, and of the standing"
+    assert f"Valid until {last}" in page, "the document"
+    assert f"Standing until {last}" in page
+
+
+def test_an_identity_leads_to_its_verifications_with_no_user_id_in_the_address(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    with host.app.app_context():
+        host.idverify.user_id_getter(lambda user: user.email)
+    mine, other = ended(host, vendor, "one@example.com"), ended(host, vendor, "two@example.com")
+    path = f"/identities/{identity_of(host, mine)}"
+    page = desk.get(path).text
+    (link,) = re.findall(r'href="[^"]*(/verifications\?[^"]*)"', page)
+    assert link == f"/verifications?identity={identity_of(host, mine)}"
+    assert not re.search(r'(href|action)="[^"]*one(@|%40)', page)
+    assert mine in desk.get(link).text
+    assert other not in desk.get(link).text
+
+
+def test_the_identity_of_a_deleted_user_says_who_it_was(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    path = f"/identities/{identity_of(host, ended(host, vendor, 'one@example.com'))}"
+    with host.app.app_context():
+        user = host.db.session.query(host.User).filter_by(email="one@example.com").one()
+        gone = str(user.id)
+        assert "Formerly user" not in words(desk.get(path))
+        host.idverify.forget(user)
+    assert f"Formerly user {gone}" in words(desk.get(path))
+
+
+def test_a_reset_under_a_legal_hold_is_refused_with_the_reason(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    made = ended(host, vendor, "one@example.com")
+    path = f"/identities/{identity_of(host, made)}"
+    state = host.app.extensions["idverify"]
+    state.settings = replace(state.settings, legal_hold=lambda _: "Court order 7 C.")
+    answer = desk.send(f"{path}/reset", path, reason="New papers.")
+    assert answer.status_code == 409
+    assert "Court order 7 C." in words(answer)
+    assert standing(host, made) is Standing.verified
+    assert "Reset refused" in words(desk.get(path))

@@ -56,6 +56,7 @@ def parse_v4(body: bytes, content_type: str) -> Callback:
         hint=Hint.finished,
         vendor_reference=scan,
         reference=reference(form.get("merchantidscanreference")),
+        user_reference=reference(form.get("customerid")),
         sent_at=moment(form.get("callbackdate")),
         problem=None if scan else "The body holds no usable jumioIdScanReference.",
     )
@@ -80,6 +81,7 @@ def parse_platform(body: bytes) -> Callback:
         vendor_reference=vendor_reference,
         account_id=identifier(mapping(found.get("account")).get("id")),
         reference=reference(found.get("customerInternalReference")),
+        user_reference=reference(found.get("userReference")),
         sent_at=moment(found.get("callbackSentAt")),
         problem=None if vendor_reference else "The body holds no usable workflowExecution.id.",
     )

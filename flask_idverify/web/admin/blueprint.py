@@ -91,6 +91,11 @@ def done(message: str) -> None:
     flash(message, "success")
 
 
+def warned(message: str) -> None:
+    """Tell the admin on the next page what was not done."""
+    flash(message, "warning")
+
+
 def admin_id() -> str:
     """Return the user id of the admin who is looking."""
     return user_id_of(current_user._get_current_object())

@@ -7,7 +7,7 @@ from typing import Any
 from flask.typing import ResponseReturnValue
 
 from ... import queries, service
-from ...errors import ReasonMissing, TransitionRefused
+from ...errors import ErasureRefused, ReasonMissing, TransitionRefused
 from ...i18n import gettext as _
 from ...states import Standing
 from .blueprint import admin_id, blueprint, done, go, page
@@ -30,7 +30,7 @@ def reset_identity(identity_id: str) -> ResponseReturnValue:
         return identity_page(identity_id, 422, form=form)
     try:
         service.reset(row, admin=admin_id(), reason=form.reason.data or "")
-    except (ReasonMissing, TransitionRefused) as error:
+    except (ErasureRefused, ReasonMissing, TransitionRefused) as error:
         return identity_page(identity_id, error.http_status, problem=explain(error))
     done(_("The identity was reset. The user may verify again."))
     return go(".identity", identity_id=identity_id)

@@ -10,10 +10,18 @@ from flask.typing import ResponseReturnValue
 from ... import dispatch, outbox, queries, service
 from ...errors import ErasureRefused, ReasonMissing, TransitionRefused
 from ...i18n import gettext as _
-from .blueprint import actor, blueprint, done, go
+from .blueprint import actor, blueprint, done, go, warned
 from .forms import EraseForm
 from .identities import identity_page
 from .problems import explain
+
+
+@blueprint.get("/identities/<identity_id>/erase")
+@blueprint.get("/identities/<identity_id>/settle")
+@blueprint.get("/identities/<identity_id>/reset")
+def back_to_identity(identity_id: str) -> ResponseReturnValue:
+    """Show the page again to whoever reloads the address of a refused form."""
+    return go(".identity", identity_id=queries.identity(identity_id).identity.id)
 
 
 @blueprint.post("/identities/<identity_id>/erase")
@@ -43,7 +51,7 @@ def settle_identity(identity_id: str) -> ResponseReturnValue:
     outbox.drain_owed(subject)
     left = len(service.owed_of(subject))
     if left:
-        done(_("It was tried. Still owed: %(count)s.", count=left))
+        warned(_("It was tried and failed again. Still owed: %(count)s.", count=left))
     else:
         done(_("The vendor has deleted everything."))
     return go(".identity", identity_id=identity_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from flask import request
@@ -38,7 +39,7 @@ def verifications() -> ResponseReturnValue:
     # Only what was understood goes on into the links to the other pages.
     kept = {
         name: value
-        for name in ("status", "provider", "application", "user", "kind")
+        for name in ("status", "provider", "application", "user", "identity", "kind")
         if (value := chosen(values, name))
     }
     if kept.get("status") not in Status.__members__:
@@ -50,6 +51,7 @@ def verifications() -> ResponseReturnValue:
         provider_id=kept.get("provider"),
         application_id=kept.get("application"),
         user_id=kept.get("user"),
+        identity_id=kept.get("identity"),
         is_test=_KINDS[kept["kind"]] if "kind" in kept else None,
     )
     found = queries.verifications(
@@ -75,7 +77,8 @@ def verification(verification_id: str) -> ResponseReturnValue:
         return _detail_page(verification_id, pictures=service.image_names(row))
     except (VendorError, NotFound, ProviderUnusable) as error:
         rollback()
-        shown = explain(error)
+        # Nobody fetches pictures by himself: the usual word on what happens next would be wrong.
+        shown = replace(explain(error), following="")
         return _detail_page(verification_id, error.http_status, pictures=(), pictures_problem=shown)
 
 

@@ -43,6 +43,7 @@ _ACTIONS: Mapping[str, LazyText] = {
     "identity.closed": _("Account closed"),
     "identity.erased": _("Personal data erased"),
     "identity.erasure_refused": _("Erasure refused"),
+    "identity.reset_refused": _("Reset refused"),
     "identity.exported": _("All data handed out"),
     "identity.purged": _("Personal data removed after its time"),
     "verification.purged": _("Personal data of an attempt removed after its time"),
