@@ -217,3 +217,17 @@ def _complete(app: Flask, settings: Settings, lenient: bool) -> Settings:
             "DEBUG or IDVERIFY_ALLOW_SANDBOX)."
         )
     return Settings(**{**{f.name: getattr(settings, f.name) for f in fields(settings)}, **changes})
+
+
+def changed_since(app: Flask, settings: Settings) -> list[str]:
+    """Return the keys that were set after ``init_app``, when it was too late for them.
+
+    :raises ConfigurationError: as :func:`load`.
+    """
+    now = load(app)
+    return [
+        PREFIX + item.name.upper()
+        for item in fields(Settings)
+        # A database in memory has its dispatch chosen for it.
+        if item.name != "dispatch" and getattr(now, item.name) != getattr(settings, item.name)
+    ]

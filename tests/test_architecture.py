@@ -158,7 +158,7 @@ def test_request_and_app_are_asked_for_in_few_places() -> None:
     assert users["request"] <= {"guards", "web", "i18n"}
     assert users["current_user"] <= {"guards", "web"}
     assert users["g"] <= {"guards", "web", "i18n"}
-    assert users["current_app"] <= {"runtime", "signals", "guards", "doctor", "web", "i18n"}
+    assert users["current_app"] <= {"runtime", "signals", "guards", "doctor", "web", "i18n", "cli"}
 
 
 def test_time_comes_from_one_place() -> None:

@@ -172,3 +172,22 @@ def test_who_may_send_callbacks_is_told() -> None:
     level, message = look(healthy(IDVERIFY_CALLBACK_NETWORKS=["jumio-eu"]))["callbacks"]
     assert level == "ok"
     assert "ProxyFix" in message
+
+
+def test_key_that_was_set_too_late_is_an_error() -> None:
+    host = healthy()
+    assert "IDVERIFY_LEGAL_HOLD" not in look(host)
+    assert look(host)["legal hold"][1] == "nobody is asked."
+    host.app.config["IDVERIFY_LEGAL_HOLD"] = lambda _: "Court order."
+    level, message = look(host)["IDVERIFY_LEGAL_HOLD"]
+    assert level == "error"
+    assert "init_app" in message
+
+
+def test_retention_and_hold_in_force_are_told() -> None:
+    def under_hold(user_id: str) -> str | None:
+        return None
+
+    found = look(healthy(IDVERIFY_LEGAL_HOLD=under_hold, IDVERIFY_RETENTION_DAYS={"rejected": 90}))
+    assert found["retention"][1] == "in days: rejected 90."
+    assert "under_hold() is asked" in found["legal hold"][1]

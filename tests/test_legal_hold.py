@@ -148,3 +148,35 @@ def test_reset_removes_nothing_that_is_held(keeper: Host, vendor: Vendor, held: 
     )
     assert "Court order" in str(entry.note)
     assert keeper.db.session.scalars(select(Verification.status)).one() == "approved"
+
+
+def test_refusal_at_the_command_line_is_in_the_log_and_a_look_is_not(
+    keeper: Host, vendor: Vendor, held: Held
+) -> None:
+    keeper.add_provider(vendor.url, PLATFORM)
+    user = keeper.add_user("lena@example.com")
+    verified(keeper, vendor, user)
+    user_id = f"{USER_ID}-{user.id}"
+    held.add(user_id)
+    words = ["idverify", "erase", user_id, "--admin", "7", "--reason", "Asked by letter."]
+    refusals = select(AuditEntry).where(AuditEntry.action == "identity.erasure_refused")
+    for option, number in (("--dry-run", 0), ("--yes", 1)):
+        answer = keeper.app.test_cli_runner().invoke(args=[*words, option])
+        assert answer.exit_code == 1
+        assert "Court order 7 C." in answer.output
+        assert len(keeper.db.session.scalars(refusals).all()) == number
+    assert identity_of(keeper, user).claim == lena()
+
+
+def test_hold_that_was_set_too_late_stops_an_erasure_at_the_command_line(
+    keeper: Host, vendor: Vendor
+) -> None:
+    keeper.add_provider(vendor.url, PLATFORM)
+    user = keeper.add_user("lena@example.com")
+    verified(keeper, vendor, user)
+    keeper.app.config["IDVERIFY_LEGAL_HOLD"] = lambda _: "Set after init_app."
+    words = ["idverify", "erase", f"{USER_ID}-{user.id}", "--admin", "7", "--reason", "Asked."]
+    answer = keeper.app.test_cli_runner().invoke(args=[*words, "--yes"])
+    assert answer.exit_code == 1
+    assert "IDVERIFY_LEGAL_HOLD" in answer.output
+    assert identity_of(keeper, user).claim == lena()

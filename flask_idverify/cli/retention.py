@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from .. import outbox, runtime, service
-from ..errors import IDVerifyError
+from .. import config, outbox, runtime, service
+from ..errors import ErasureRefused, IDVerifyError
 from ..models import Identity, OutboxRow
 from ..service import retention
 from ..service.identities import former_identities
@@ -98,7 +99,17 @@ def erase(
     with _told():
         row = _identity(user_id, identity_id)
         subject = row.subject
-        _tell("Would remove" if dry_run else "To be removed", service.would_erase(row))
+        late = config.changed_since(current_app, runtime.current().settings)
+        if late:
+            # One of them may be a hold.
+            raise Problem(f"Set after init_app and without effect: {', '.join(late)}.")
+        try:
+            found = service.would_erase(row)
+        except ErasureRefused:
+            if not dry_run:
+                service.erase(row, actor=f"admin:{admin}", reason=reason)  # refused, and noted
+            raise
+        _tell("Would remove" if dry_run else "To be removed", found)
         if dry_run:
             return
         if not yes:
@@ -218,7 +229,9 @@ def _summarise(found: service.Purged, *, dry_run: bool) -> None:
         f"{verb}: {found.attempts.total()} verification(s) ({by_status or 'none'}), "
         f"{found.identities} identity(ies), {found.callbacks} callback(s)."
     )
+    if dry_run and found.attempts:
+        click.echo("Identities that are empty afterwards go in the same run; they are not counted.")
     if found.held:
-        click.echo(f"Passed over because of a legal hold: {found.held}.")
+        click.echo(f"Passed over because of a legal hold: {found.held} piece(s) of theirs.")
     if found.owed:
         click.echo(f"Owed at vendors: {found.owed} deletion(s); `flask idverify work` makes them.")
