@@ -9,7 +9,7 @@ from flask_login import LoginManager
 from flask_wtf import CSRFProtect
 from sqlalchemy import text, update
 
-from flask_idverify import doctor
+from flask_idverify import doctor, signals
 from flask_idverify.models import Provider
 from tests.hosts import Host, make_host
 
@@ -191,3 +191,12 @@ def test_retention_and_hold_in_force_are_told() -> None:
     found = look(healthy(IDVERIFY_LEGAL_HOLD=under_hold, IDVERIFY_RETENTION_DAYS={"rejected": 90}))
     assert found["retention"][1] == "in days: rejected 90."
     assert "under_hold() is asked" in found["legal hold"][1]
+
+
+def test_copies_that_an_erasure_would_leave_are_pointed_out() -> None:
+    host = healthy()
+    assert "identity_erased" not in look(host)
+    host.idverify.profile_writer(lambda identity: None)
+    assert look(host)["identity_erased"][0] == "warning"
+    with signals.identity_erased.connected_to(lambda app, **rows: None, host.app):
+        assert "identity_erased" not in look(host)

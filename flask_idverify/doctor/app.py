@@ -12,6 +12,7 @@ from .. import config, runtime
 from ..adapters.endpoints import host_is_address
 from ..config import Settings
 from ..runtime import Runtime, nobody_is_admin
+from ..signals import has_receivers, identity_erased
 from .advice import Advice, ok
 
 
@@ -92,6 +93,14 @@ def login(app: Runtime) -> Iterator[Advice]:
             "profile_writer",
             "not registered, though columns of yours are under the lock: it keeps whatever stands "
             "in them when a user is verified, checked or not. Use @idverify.profile_writer.",
+        )
+    copies = app.hooks.locks_columns or app.hooks.profile is not None
+    if copies and not has_receivers(identity_erased):
+        yield Advice(
+            "warning",
+            "identity_erased",
+            "nobody listens, though columns of yours hold what was verified: an erasure would "
+            "leave it there (docs/host.md).",
         )
     if app.hooks.is_admin is nobody_is_admin:
         yield Advice(

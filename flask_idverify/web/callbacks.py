@@ -87,7 +87,7 @@ def _comes_from(admitted: networks.Networks) -> bool:
     if networks.contains(admitted, request.remote_addr):
         return True
     log.warning(
-        "A callback was refused: %s is not in IDVERIFY_CALLBACK_NETWORKS.%s",
+        "A callback was refused: its sender, in %s, is not in IDVERIFY_CALLBACK_NETWORKS.%s",
         networks.shortened(request.remote_addr) or "an unknown address",
         f" {_PROXY_ADVICE}" if _is_behind_unknown_proxy() else "",
     )

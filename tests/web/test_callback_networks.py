@@ -165,7 +165,7 @@ def test_the_log_names_the_network_and_a_missing_proxyfix_and_nothing_else(
     with caplog.at_level(logging.INFO, "flask_idverify"):
         _send(host, peer, forwarded, path=path)
     (line,) = [one.getMessage() for one in caplog.records if one.name == "flask_idverify"]
-    assert f"{shown} is not in IDVERIFY_CALLBACK_NETWORKS" in line
+    assert f"its sender, in {shown}, is not in IDVERIFY_CALLBACK_NETWORKS" in line
     assert ("set up ProxyFix" in line) is advice
     for secret in (path.rpartition("/")[2], "NETVERIFYID", "0f4d9a6b", VENDOR, STRANGER):
         assert secret not in line
