@@ -13,6 +13,7 @@ from flask import Flask
 from . import config_values as read
 from .errors import ConfigurationError
 from .networks import Networks
+from .types import TokenCache
 
 PREFIX = "IDVERIFY_"
 
@@ -81,6 +82,13 @@ class Settings:
         read.choice("thread", "inline", "worker"),
         "Who processes a stored callback: a `thread` of this process, the request itself "
         "(`inline`), or only `flask idverify work` (`worker`).",
+    )
+    cache: TokenCache | None = _key(
+        None,
+        read.cache,
+        "A cachelib or Flask-Caching object that shares the Platform's tokens between processes. "
+        "It holds bearer tokens: keep it as private as the secret.",
+        "each process has its own",
     )
     max_attempts: int = _key(
         5, read.number(1, 1000), "Attempts a user has in 24 hours, unless a link's policy says."

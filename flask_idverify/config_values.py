@@ -161,3 +161,10 @@ def function(value: Any) -> Callable[..., Any]:
     if not callable(value):
         raise ValueError("expected a function")
     return value  # type: ignore[no-any-return]
+
+
+def cache(value: Any) -> Any:
+    """Return an object with the ``get`` and ``set`` of a cachelib cache."""
+    if not all(callable(getattr(value, name, None)) for name in ("get", "set")):
+        raise ValueError("expected an object with get() and set(), such as cachelib.RedisCache")
+    return value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from .claims import Consent, Document
 from .states import Reason, Status, _Text
@@ -228,6 +228,16 @@ class Account:
         return f"<Account at {self.endpoint}>"
 
 
+class TokenCache(Protocol):
+    """Where tokens can be shared between processes: the shape of a cachelib cache."""
+
+    def get(self, key: str, /) -> Any:
+        """Return what was set and has not timed out, or ``None``."""
+
+    def set(self, key: str, value: Any, /, timeout: int) -> Any:
+        """Keep *value* for *timeout* seconds."""
+
+
 @dataclass(frozen=True)
 class Transport:
     """How an adapter may reach the network.
@@ -239,6 +249,7 @@ class Transport:
     :param allow_sandbox: admit sandboxes, plain http to loopback, IP addresses and ports.
     :param retries: how often an idempotent GET is repeated on 429, 5xx or a broken connection.
     :param backoff: seconds before the first repetition; doubles each time.
+    :param token_cache: shares the vendor's tokens between processes; without one each has its own.
     """
 
     user_agent: str
@@ -248,3 +259,4 @@ class Transport:
     allow_sandbox: bool = False
     retries: int = 3
     backoff: float = 0.5
+    token_cache: TokenCache | None = field(default=None, repr=False, compare=False)

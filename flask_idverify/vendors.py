@@ -30,6 +30,7 @@ class Vendors:
             read_timeout=settings.read_timeout,
             allowed_endpoints=settings.allowed_endpoints,
             allow_sandbox=settings.allow_sandbox,
+            token_cache=settings.cache,
         )
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[str, Adapter]] = OrderedDict()

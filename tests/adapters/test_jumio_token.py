@@ -203,3 +203,22 @@ def test_neither_the_source_nor_the_cache_key_shows_a_secret() -> None:
     source = TokenSource(Vendor(), "id\nvery-secret", cache)
     source.get()
     assert "secret" not in repr(source) + repr(list(cache.kept))
+
+
+class BrokenCache:
+    def get(self, key: str, /) -> Any:
+        raise ConnectionError("redis://:secret@cache is away")
+
+    def set(self, key: str, value: Any, /, timeout: int) -> None:
+        raise ConnectionError("redis://:secret@cache is away")
+
+
+def test_a_cache_that_is_away_costs_a_request_and_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    vendor = Vendor()
+    source = TokenSource(vendor, "x", BrokenCache())
+    assert source.get() == source.get() == "token-1"
+    assert vendor.calls == 1
+    assert "IDVERIFY_CACHE could not be read: ConnectionError" in caplog.text
+    assert "secret" not in caplog.text

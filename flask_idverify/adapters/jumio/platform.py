@@ -38,17 +38,14 @@ from .platform_entries import word
 from .platform_mapping import EXPIRED, ended, outcome_of, progress
 from .platform_parts import parts_of
 from .platform_request import consent_block, start_body
-from .token import TokenCache, TokenSource
+from .token import TokenSource
 from .values import identifier, mapping, same
 
 _LOCALES = [code for code in LOCALES if code != "sw"]
 
 
 class JumioPlatform(JumioAdapter):
-    """Speaks the Jumio Platform (KYX): OAuth2, an account per person, executions of workflows.
-
-    :param token_cache: shares tokens between processes; without one, each process has its own.
-    """
+    """Speaks the Jumio Platform (KYX): OAuth2, an account per person, executions of workflows."""
 
     type = "Jumio Platform"
     summary = "Jumio Platform (KYX): OAuth2 client, workflow key, needs the user's consent."
@@ -91,14 +88,12 @@ class JumioPlatform(JumioAdapter):
     url_limits = {"callback_url": 255, "success_url": 255, "error_url": 255}  # noqa: RUF012
     locales = _LOCALES
 
-    def __init__(
-        self, account: Account, transport: Transport, token_cache: TokenCache | None = None
-    ) -> None:
+    def __init__(self, account: Account, transport: Transport) -> None:
         super().__init__(account, transport)
         self.hosts = Hosts.of(self.endpoint)
         # The secret is part of the name: a changed secret must not live on an old token.
         name = "\n".join((self.hosts.auth, account.client_id, account.client_secret))
-        self.tokens = TokenSource(self._ask_token, name, token_cache)
+        self.tokens = TokenSource(self._ask_token, name, transport.token_cache)
 
     @classmethod
     def default_checks(cls, options: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG003

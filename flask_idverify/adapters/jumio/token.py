@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any
 
 from ...clock import now
 from ...errors import VendorError, VendorProtocolError
 from ...safe_json import loads
+from ...types import TokenCache
 from ..http import Answer
 from .values import score
+
+log = logging.getLogger("flask_idverify")
 
 #: Renewed this many seconds before the end, but never in the last tenth only of a short life.
 _EARLY = 300.0
 _DEFAULT_LIFE = 3600.0
 #: A token whose times make no sense (skewed clocks) serves this long before we ask again.
 _LEAST_LIFE = 5.0
-
-
-class TokenCache(Protocol):
-    """Where tokens can be shared between processes: the shape of a cachelib cache."""
-
-    def get(self, key: str, /) -> Any:
-        """Return what was set and has not timed out, or ``None``."""
-
-    def set(self, key: str, value: Any, /, timeout: int) -> Any:
-        """Keep *value* for *timeout* seconds."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,7 +98,11 @@ class TokenSource:
                 self._token = None
 
     def _shared(self) -> _Token | None:
-        found = self._cache.get(self._key) if self._cache is not None else None
+        try:
+            found = self._cache.get(self._key) if self._cache is not None else None
+        except Exception as error:  # noqa: BLE001 - whatever the host's cache raises
+            log.warning("IDVERIFY_CACHE could not be read: %s.", type(error).__name__)
+            return None
         if not isinstance(found, Mapping):
             return None
         value, until = found.get("token"), score(found.get("good_until"))
@@ -126,7 +124,10 @@ class TokenSource:
         token = _Token(value, now().timestamp() + left)
         if self._cache is not None and left >= 1:
             kept = {"token": value, "good_until": token.good_until}
-            self._cache.set(self._key, kept, timeout=int(left))
+            try:
+                self._cache.set(self._key, kept, timeout=int(left))
+            except Exception as error:  # noqa: BLE001 - a cache only spares requests
+                log.warning("IDVERIFY_CACHE could not be written: %s.", type(error).__name__)
         return token
 
 
