@@ -79,9 +79,9 @@ class Settings:
     )
     dispatch: str = _key(
         "thread",
-        read.choice("thread", "inline", "worker"),
+        read.choice("thread", "inline", "worker", "celery"),
         "Who processes a stored callback: a `thread` of this process, the request itself "
-        "(`inline`), or only `flask idverify work` (`worker`).",
+        "(`inline`), your Celery worker (`celery`), or only `flask idverify work` (`worker`).",
     )
     cache: TokenCache | None = _key(
         None,

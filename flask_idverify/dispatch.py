@@ -25,7 +25,8 @@ _RETRIES = 3
 class Nudger:
     """Drains the inbox after a nudge: in a thread of this process, in the request, or not at all.
 
-    :param mode: ``thread``, ``inline`` or ``worker`` (leave it to ``flask idverify work``).
+    :param mode: ``thread``, ``inline``, ``celery`` or ``worker`` (leave it to
+        ``flask idverify work``).
     """
 
     def __init__(self, app: Flask, mode: str) -> None:
@@ -43,6 +44,15 @@ class Nudger:
         elif self._mode == "thread":
             self._wanted.set()
             self._ensure_thread()
+        elif self._mode == "celery":
+            self._send()
+
+    def _send(self) -> None:
+        """Ask the host's Celery; if its broker is away, the beat's next run finds the work."""
+        try:
+            self._app.extensions["celery"].send_task("idverify.work", retry=False)
+        except Exception as error:  # noqa: BLE001 - whatever a broker raises
+            log.error("Celery could not be asked: %s.", type(error).__name__)
 
     def _ensure_thread(self) -> None:
         with self._lock:

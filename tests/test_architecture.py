@@ -34,7 +34,7 @@ LAYERS = [
     ["dispatch", "doctor"],
     ["guards"],
     ["web"],
-    ["cli"],
+    ["cli", "tasks"],
     ["extension"],
     ["__init__"],
 ]

@@ -80,6 +80,7 @@ def test_every_snippet_belongs_to_a_test_below() -> None:
         "docs/personal-data.md": 2,
         "docs/policies.md": 1,
         "docs/sandbox.md": 2,
+        "docs/scaling.md": 1,
         "docs/security.md": 0,
     }
     languages = {
@@ -261,3 +262,16 @@ def test_sandbox_page_commands_run() -> None:
     for line in lines[2:]:
         answer = host.app.test_cli_runner().invoke(args=shlex.split(line)[1:], input="a-secret\n")
         assert answer.exit_code == 0, (line, answer.output)
+
+
+def test_scaling_page_runs() -> None:
+    host = make_host(CELERY={"broker_url": "memory://"}, IDVERIFY_DISPATCH="celery")
+    names: dict[str, Any] = {}
+    for block in blocks("docs/scaling.md", "python"):
+        exec(block, names)
+    celery_app = names["celery_init_app"](host.app)
+    assert {"idverify.work", "idverify.purge"} <= set(celery_app.tasks)
+    scheduled = {entry["task"] for entry in celery_app.conf.beat_schedule.values()}
+    assert scheduled == {"idverify.work", "idverify.purge"}
+    assert celery_app.tasks["idverify.work"].apply().get() == 0
+    celery_app.close()

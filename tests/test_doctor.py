@@ -200,3 +200,11 @@ def test_copies_that_an_erasure_would_leave_are_pointed_out() -> None:
     assert look(host)["identity_erased"][0] == "warning"
     with signals.identity_erased.connected_to(lambda app, **rows: None, host.app):
         assert "identity_erased" not in look(host)
+
+
+def test_celery_that_is_not_there_is_an_error() -> None:
+    assert "Celery" not in look(healthy())
+    host = healthy(IDVERIFY_DISPATCH="celery")
+    assert look(host)["Celery"][0] == "error"
+    host.app.extensions["celery"] = object()
+    assert look(host)["Celery"][0] == "ok"

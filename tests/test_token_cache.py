@@ -29,7 +29,8 @@ class Shared:
 def test_two_apps_with_one_cache_ask_for_one_token(vendor: Vendor, shared: bool) -> None:
     cache = Shared()
     for _ in range(2):
-        host = make_host(**({"IDVERIFY_CACHE": cache} if shared else {}))
+        config: dict[str, Any] = {"IDVERIFY_CACHE": cache} if shared else {}
+        host = make_host(**config)
         with host.app.app_context():
             host.add_provider(vendor.url, PLATFORM)
             host.idverify.start(host.add_user("lena@example.com"), lena(), consent())

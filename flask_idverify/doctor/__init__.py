@@ -19,6 +19,7 @@ def examine() -> list[Advice]:
         around.late,
         around.login,
         around.cookies,
+        around.celery,
         around.callbacks,
         around.retention,
         stored.tables,

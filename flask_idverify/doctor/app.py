@@ -127,6 +127,21 @@ def _rotating_ids(app: Runtime) -> Iterator[Advice]:
             )
 
 
+def celery(app: Runtime) -> Iterator[Advice]:
+    """Look for the Celery app that callbacks are handed to."""
+    if app.settings.dispatch != "celery":
+        return
+    if "celery" in current_app.extensions:
+        yield ok("Celery", "is asked to work; its beat should run tasks.beat_schedule().")
+    else:
+        yield Advice(
+            "error",
+            "Celery",
+            'IDVERIFY_DISPATCH is "celery", but app.extensions["celery"] is empty '
+            "(docs/scaling.md).",
+        )
+
+
 def cookies(app: Runtime) -> Iterator[Advice]:
     """Look at the session cookie."""
     if current_app.config.get("SESSION_COOKIE_SAMESITE") == "Strict":
