@@ -58,6 +58,8 @@ def test_everything_that_is_held_is_in_it(host: Host, vendor: Vendor, kind: str)
     who = {step["by"] for step in found["history"]}
     assert who == {"you", "the vendor", "an administrator"}
     assert found["complete"] is True
+    assert "kept by the vendor" in found["explained"]["pictures"]
+    assert "until it is erased" in found["explained"]["kept_for"]
 
 
 def test_nothing_of_others_is_in_it(host: Host, vendor: Vendor) -> None:

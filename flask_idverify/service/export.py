@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import select
 
-from .. import audit, clock, texts
+from .. import audit, clock, runtime, texts
 from ..audit_chain import FOR_CHECKING
 from ..errors import DecryptionFailed, KeyUnavailable
 from ..models import AuditEntry, CallbackRow, Identity, Verification
@@ -25,6 +25,20 @@ _ABOUT = (
     "since both are about others too; ask the website's operator for them. What reads "
     "'unreadable' is stored encrypted under a key that is missing, or was damaged."
 )
+#: For readers who never saw a database.
+_EXPLAINED = {
+    "verifications": "Each attempt to check who you are: what you stated (claim), what was read "
+    "from your document, when, and how it ended. 'told' is what you were shown.",
+    "provider": "The vendor that checked the document for this website and took the pictures.",
+    "pictures": "Pictures of the document and the face are kept by the vendor, not here. Ask this "
+    "website's operator for them, or the vendor with the references given with each attempt.",
+    "findings": "What the vendor's checks reported, in the vendor's words.",
+    "policy": "What this website demanded at the time.",
+    "number_fingerprint": "A digest of the document's number, made with a secret key. By it the "
+    "same document is noticed on another account.",
+    "callbacks": "Messages that the vendor sent about you, as they came.",
+    "history": "What happened, when, and who did it.",
+}
 _ACTORS = {SELF: "you", audit.VENDOR: "the vendor", audit.SYSTEM: "the system"}
 #: Of an audit entry: what proves a note that is left out, and what is about other people.
 _LEFT_OUT = FOR_CHECKING | {"related"}
@@ -49,6 +63,7 @@ def export(identity: Identity, *, actor: str) -> dict[str, Any]:
     ).all()
     found: dict[str, Any] = {
         "about": _ABOUT,
+        "explained": {**_EXPLAINED, "kept_for": _kept_for()},
         "exported_at": _moment(clock.now()),
         "identity": _identity(identity, opened),
         "verifications": [_attempt(session, row, opened) for row in attempts],
@@ -72,6 +87,14 @@ def export(identity: Identity, *, actor: str) -> dict[str, Any]:
     audit.append(session, identity.subject, "identity.exported", actor=actor, facts=facts)
     session.commit()
     return found
+
+
+def _kept_for() -> str:
+    days = runtime.current().settings.retention_days
+    if not days:
+        return "No time is set: everything is kept until it is erased."
+    listed = ", ".join(f"{name} {number}" for name, number in days)
+    return f"Days after the end of an attempt, by how it ended: {listed}. Others: until erased."
 
 
 class _Opener:
@@ -128,7 +151,8 @@ def _attempt(session: Any, row: Verification, opened: _Opener) -> dict[str, Any]
         "application": application.name if application is not None else None,
         "provider": {"name": row.provider.name, "type": row.provider.type},
         "status": str(row.status),
-        "told": str(texts.told(row.status, row.reasons)),
+        # Of an erased attempt nobody is told anything any more.
+        "told": None if row.erased_at else str(texts.told(row.status, row.reasons)),
         "reasons": [
             {"code": code, "told": str(texts.reason(code).user)} for code in row.reasons or ()
         ],
