@@ -8,11 +8,14 @@ import threading
 from typing import Any
 
 import click
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from .. import clock, inbox, runtime
+from .. import clock, inbox, origin, runtime
 from .group import commands
+
+_LONGEST_PAUSE = 60.0
 
 
 @commands.command("work")
@@ -24,9 +27,20 @@ from .group import commands
     show_default=True,
     help="Seconds between two looks.",
 )
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Threads that work side by side; most of their time is waiting for the vendor.",
+)
 @with_appcontext
-def work(*, once: bool, interval: float) -> None:
-    """Do what is owed: stored callbacks, due polls, endings of silent attempts."""
+def work(*, once: bool, interval: float, concurrency: int) -> None:
+    """Do what is owed: stored callbacks, due polls, endings of silent attempts, deliveries.
+
+    SIGTERM and SIGINT end it after the pieces at hand.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # Flask's own idiom
     stop = threading.Event()
 
     def ask_to_stop(*_: Any) -> None:
@@ -35,20 +49,46 @@ def work(*, once: bool, interval: float) -> None:
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, ask_to_stop)
-    pause = interval
-    while not stop.is_set():
+    hands = [_Hand(app, stop, interval, once=once) for _ in range(concurrency)]
+    others = [threading.Thread(target=hand.run, name="idverify-work") for hand in hands[1:]]
+    for thread in others:
+        thread.start()
+    hands[0].run()
+    for thread in others:
+        thread.join()
+    if once and any(hand.failed for hand in hands):
+        sys.exit(1)
+
+
+class _Hand:
+    """One of those who work side by side."""
+
+    def __init__(self, app: Flask, stop: threading.Event, interval: float, *, once: bool) -> None:
+        self._app = app
+        self._stop = stop
+        self._interval = interval
+        self._once = once
+        self.failed = False
+
+    def run(self) -> None:
+        pause = self._interval
+        while not self._stop.is_set():
+            # Nobody at this prompt asked for what time brings.
+            with self._app.app_context(), origin.working_for(None):
+                self.failed = not self._drain()
+                runtime.current().db.session.remove()
+            if self._once:
+                return
+            pause = min(pause * 2, _LONGEST_PAUSE) if self.failed else self._interval
+            self._stop.wait(pause)
+
+    def _drain(self) -> bool:
         try:
-            done = inbox.drain(until=stop.is_set)
-            if done or once:
-                click.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} done: {done}")
-            pause = interval
+            done = inbox.drain(until=self._stop.is_set)
         except SQLAlchemyError as error:
             # The database may come back; its message may hold values, so only the kind is told.
             click.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} failed: {type(error).__name__}", err=True)
-            if once:
-                sys.exit(1)
-            pause = min(pause * 2, 60.0)
-        if once:
-            return
-        runtime.current().db.session.remove()
-        stop.wait(pause)
+            return False
+        if done or self._once:
+            click.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} done: {done}")
+        return True
