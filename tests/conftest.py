@@ -35,10 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if SERVER:
-        others = [item for item in items if item.get_closest_marker("sqlite")]
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in others]
+    marks = {"sqlite"} if SERVER else set()
+    marks |= {"full"} if config.getoption("--volume") == "small" else set()
+    others = [item for item in items if any(map(item.get_closest_marker, marks))]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
 
 
 def pytest_unconfigure() -> None:
