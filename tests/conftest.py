@@ -19,8 +19,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--volume",
         choices=("small", "full"),
-        default="full" if os.environ.get("CI") == "true" else "small",
-        help="How many inputs, rows and kills; full by default where CI=true.",
+        default=os.environ.get("IDVERIFY_TEST_VOLUME", "small"),
+        help="How many inputs, rows and kills; IDVERIFY_TEST_VOLUME says so too.",
     )
     parser.addoption(
         "--database-url",

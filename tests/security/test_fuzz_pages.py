@@ -27,6 +27,8 @@ from tests.security.wires import wired
 from tests.vendor import GENERATIONS
 from tests.web.people import ENDPOINT, vendor
 
+#: Reading an address drops these, so that the key behind them is the right one.
+_DROPPED = dict.fromkeys(map(ord, "\t\r\n"))
 #: What people decide or vendors say; no request body of a user may change any of it.
 DECIDING = ("idverify_verification", "idverify_identity")
 Form = dict[str, str]
@@ -256,7 +258,7 @@ def test_fuzz_callback_door_keeps_what_has_the_keys_and_nothing_else(
             )
             right = answer.status_code == 200
             assert right or answer.status_code in (404, 405, 413, 308)
-            assert not right or door.strip("/") in (keys, keys.split("/")[0])
+            assert not right or door.translate(_DROPPED).strip("/") in (keys, keys.split("/")[0])
             stored += right
             assert not tracebacks(caplog.records)
 
