@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, Table, bindparam, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
+from .engines import Patience, is_temporary, patiently
 from .errors import DatabaseBusy
 from .locking import permitted
 
@@ -24,9 +25,8 @@ Change = Mapping[str, tuple[str, str]]
 #: Further columns that must still hold what was read.
 Guard = Mapping[str, str]
 
-_TRIES = 12
-_FIRST_WAIT = 0.05
-_LONGEST_WAIT = 5.0
+#: Longer than the service's: nobody looks at a page meanwhile.
+_PATIENCE = Patience(seconds=30, longest=5)
 #: How often one batch is read again because the app changed one of its rows meanwhile.
 _ROUNDS = 5
 
@@ -87,24 +87,20 @@ class Batches:
 
 
 def _patiently(work: Callable[..., T], *arguments: Any) -> T:
-    """Do *work*, again if the database is locked or chose it as a deadlock's victim.
+    """Do *work*, again while the database is locked or chose it as a deadlock's victim.
 
-    :raises DatabaseBusy: it did not work for about half a minute.
+    :raises DatabaseBusy: it still was after about half a minute.
     """
-    wait, tries = _FIRST_WAIT, 0
-    while True:
-        try:
-            return work(*arguments)
-        except OperationalError as error:
-            tries += 1
-            if tries == _TRIES:
-                # Without its words: a driver's message can hold values.
-                raise DatabaseBusy(
-                    f"The database did not let us work ({type(error.orig).__name__}). What was "
-                    "done is kept; run the command again to go on."
-                ) from None
-        time.sleep(wait)
-        wait = min(wait * 2, _LONGEST_WAIT)
+    try:
+        return patiently(lambda: work(*arguments), _PATIENCE, "A batch")
+    except DBAPIError as error:
+        if not is_temporary(error):
+            raise
+        # Without its words: a driver's message can hold values.
+        raise DatabaseBusy(
+            f"The database did not let us work ({type(error.orig).__name__}). What was done is "
+            "kept; run the command again to go on."
+        ) from None
 
 
 def _all(engine: Engine, statement: Any) -> list[Any]:

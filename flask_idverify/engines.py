@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Select
@@ -24,7 +26,6 @@ log = logging.getLogger("flask_idverify")
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_TRIES = 6
 #: Seconds before the first repetition; doubles each time, with jitter.
 _PAUSE = 0.05
 
@@ -35,6 +36,23 @@ _SQLITE_WORDS = ("database is locked", "database table is locked", "database sch
 _SQLSTATES = frozenset({"40001", "40P01", "55P03"})
 #: MySQL and MariaDB: lock wait timeout, deadlock, row changed since it was read.
 _NUMBERS = frozenset({1205, 1213, 1020})
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a transaction is tried again while the engine refuses it for the moment.
+
+    :ivar tries: no more than so many.
+    :ivar seconds: none begins after so many.
+    :ivar longest: no pause between two is longer, in seconds.
+    """
+
+    tries: float = math.inf
+    seconds: float = math.inf
+    longest: float = math.inf
+
+
+_SERVICE = Patience(tries=6)
 
 _inside: ContextVar[bool] = ContextVar("idverify_retrying", default=False)
 
@@ -57,6 +75,35 @@ def is_temporary(error: BaseException) -> bool:
     return type(original).__module__ == "sqlite3" and str(original).startswith(_SQLITE_WORDS)
 
 
+def patiently(
+    call: Callable[[], T], patience: Patience, name: str, undo: Callable[[], object] | None = None
+) -> T:
+    """Return what *call* returns, which is repeated while its error is a temporary one.
+
+    :param name: what the log calls it.
+    :param undo: is called before each repetition.
+    :raises sqlalchemy.exc.DBAPIError: the last one, or one that is not temporary. Its text holds
+        the statement without parameters.
+    """
+    began, tries, pause = time.monotonic(), 0, _PAUSE
+    while True:
+        try:
+            return call()
+        except DBAPIError as error:
+            error.hide_parameters = True
+            tries += 1
+            over = tries >= patience.tries or time.monotonic() - began >= patience.seconds
+            if over or not is_temporary(error):
+                raise
+            # Only the type: a driver's message can hold the row's values.
+            log.info("%s is tried again after %s.", name, type(error).__name__)
+        if undo is not None:
+            undo()
+        # Jitter, so that those who met do not meet again.
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # nosec B311
+        pause = min(pause * 2, patience.longest)
+
+
 def retrying(function: Callable[P, T]) -> Callable[P, T]:
     """Make *function* repeat itself when the engine refuses its transaction for the moment.
 
@@ -73,27 +120,17 @@ def retrying(function: Callable[P, T]) -> Callable[P, T]:
             return function(*args, **kwargs)
         token = _inside.set(True)
         try:
-            return _repeated(lambda: function(*args, **kwargs), function.__name__)
+            return patiently(
+                lambda: function(*args, **kwargs), _SERVICE, function.__name__, _rollback
+            )
         finally:
             _inside.reset(token)
 
     return repeated
 
 
-def _repeated(call: Callable[[], T], name: str) -> T:
-    attempt = 1
-    while True:
-        try:
-            return call()
-        except DBAPIError as error:
-            if attempt == _TRIES or not is_temporary(error):
-                raise
-            # Only the type: a driver's message can hold the row's values.
-            log.info("%s is tried again after %s.", name, type(error).__name__)
-        runtime.current().db.session.rollback()
-        # Jitter, so that those who met do not meet again.
-        time.sleep(_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311  # nosec B311
-        attempt += 1
+def _rollback() -> None:
+    runtime.current().db.session.rollback()
 
 
 def can_skip_locked(connection: Connection) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, or_, select, true
+from sqlalchemy import Engine, and_, func, or_, select
 
 from . import runtime
-from .audit_chain import head_key
+from .audit_chain import EARLIER_HEAD, head_key
 from .batches import pages
 from .columns import sealed_columns
 from .encryption import key_id_of
@@ -21,6 +21,8 @@ UNSEALED = "(none)"
 _PAGE = 5000
 #: A key's name, and the colon.
 _FRONT = 17
+#: Where an audit entry keeps the head before it.
+_KEPT_HEADS = f"{AuditEntry.__tablename__}.facts"
 
 ENCRYPTION, AUDIT, FINGERPRINT = "encryption", "audit", "fingerprint"
 
@@ -36,12 +38,18 @@ class Usage:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What may be done with one key of one setting."""
+    """What may be done with one key of one setting.
+
+    :ivar told: says it; ends with a colon where ``reasons`` follow.
+    :ivar reasons: what needs the key, where that is what decides.
+    :ivar is_missing: it is needed and not configured.
+    """
 
     setting: str
     key_id: str
-    droppable: bool
-    text: str
+    told: str
+    reasons: tuple[str, ...] = ()
+    is_missing: bool = False
 
 
 def usage() -> list[Usage]:
@@ -62,7 +70,26 @@ def usage() -> list[Usage]:
         heads = Counter(head_key(0, held) or UNSEALED for (held,) in empty)
     found.append(Usage(AUDIT, AuditEntry.__tablename__, counts))
     found.append(Usage(AUDIT, AuditHead.__tablename__, heads))
+    found.append(Usage(AUDIT, _KEPT_HEADS, _kept_heads(engine)))
     return found
+
+
+def _kept_heads(engine: Engine) -> Counter[str]:
+    """Count the keys of heads that entries keep because those keys were not configured.
+
+    Only before a first entry: a later head has the key of the entry before it, which is counted.
+    """
+    columns = [AuditEntry.id, _kept_head().label("held")]
+    where = and_(AuditEntry.sequence == 1, _kept_head().is_not(None))
+    return Counter(
+        head_key(0, row.held) or UNSEALED
+        for page in pages(engine, columns, where, _PAGE)
+        for row in page
+    )
+
+
+def _kept_head() -> Any:
+    return AuditEntry.facts[EARLIER_HEAD].as_string()
 
 
 def _fronts(purpose: str, table: Any, names: tuple[str, ...]) -> Iterator[Usage]:
@@ -98,22 +125,22 @@ def verdicts(found: list[Usage]) -> list[Verdict]:
                 purposes += [other for other, set_ in own.items() if not set_]
             why = [text for each in purposes for text in _reasons(each, key_id, found, purpose)]
             if number == 0:
-                told.append(Verdict(setting, key_id, False, "is in use: it makes new values."))
+                told.append(Verdict(setting, key_id, "is in use: it makes new values."))
             elif why:
-                told.append(Verdict(setting, key_id, False, f"must stay: {'; '.join(why)}."))
+                told.append(Verdict(setting, key_id, "must stay:", tuple(why)))
             else:
                 text = (
                     "can be dropped: nothing here needs it. (A new one waits to be put in front.)"
                 )
-                told.append(Verdict(setting, key_id, True, text))
+                told.append(Verdict(setting, key_id, text))
     for purpose, ids in rings.items():
         lost = {key_id for use in _of(found, purpose) for key_id in use.counts} - {*ids, UNSEALED}
         derived = purpose in own and not own[purpose]
         setting = f"IDVERIFY_{(ENCRYPTION if derived else purpose).upper()}_KEYS"
         for key_id in sorted(lost):
-            needs = "; ".join(_reasons(purpose, key_id, found))
-            text = f"is missing: {way_back(purpose, key_id)}; {needs}."
-            told.append(Verdict(setting, key_id, False, text))
+            text = f"is missing: {way_back(purpose, key_id)}. What needs it:"
+            needs = tuple(_reasons(purpose, key_id, found))
+            told.append(Verdict(setting, key_id, text, needs, is_missing=True))
     return told
 
 
@@ -180,12 +207,26 @@ def missing() -> Iterator[tuple[str, str, str]]:
     with app.db.engine.connect() as connection:
         for purpose, table, name, ids in asked:
             column = table.c[name]
-            others = [func.substr(column, 1, len(key) + 1) != f"{key}:" for key in ids]
-            front = select(func.substr(column, 1, _FRONT)).where(column.is_not(None), *others)
+            front = select(func.substr(column, 1, _FRONT)).where(
+                column.is_not(None), *_under_others(column, ids)
+            )
             value = connection.execute(front.limit(1)).scalar()
             if value is not None:
                 yield purpose, f"{table.name}.{name}", key_id_of(value) or UNSEALED
         entry = select(AuditEntry.key_id).where(AuditEntry.key_id.not_in(app.audit_macs.ids))
-        value = connection.execute(entry.where(true()).limit(1)).scalar()
+        value = connection.execute(entry.limit(1)).scalar()
         if value is not None:
             yield AUDIT, AuditEntry.__tablename__, value
+        for place, held, of_nothing in (
+            (AuditHead.__tablename__, AuditHead.mac, AuditHead.sequence == 0),
+            (_KEPT_HEADS, _kept_head(), AuditEntry.sequence == 1),
+        ):
+            others = _under_others(held, app.audit_macs.ids)
+            head = select(held).where(of_nothing, held != "", *others)
+            value = connection.execute(head.limit(1)).scalar()
+            if value is not None:
+                yield AUDIT, place, head_key(0, value)
+
+
+def _under_others(column: Any, ids: tuple[str, ...]) -> list[Any]:
+    return [func.substr(column, 1, len(key) + 1) != f"{key}:" for key in ids]

@@ -217,7 +217,7 @@ class TestRetrying:
 
         with pytest.raises(OperationalError):
             refused()
-        assert len(tries) == engines._TRIES
+        assert len(tries) == engines._SERVICE.tries
 
     def test_other_errors_pass_at_once(self, host: Host) -> None:
         tries = []
@@ -230,6 +230,15 @@ class TestRetrying:
         with pytest.raises(DBAPIError):
             mistaken()
         assert len(tries) == 1
+
+    def test_what_it_raises_quotes_no_parameter(self, host: Host) -> None:
+        @retrying
+        def mistaken() -> None:
+            host.db.session.execute(text("SELECT :name FROM nowhere"), {"name": "Gruber"})
+
+        with pytest.raises(DBAPIError, match="nowhere") as caught:
+            mistaken()
+        assert "Gruber" not in str(caught.value)
 
     def test_only_the_outermost_repeats(self, host: Host) -> None:
         outer, inner = [], []

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Column, MetaData, Table, event, literal, select, text, update
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from flask_idverify import batches, columns, inbox, key_usage, rotation, runtime
+from flask_idverify import batches, columns, engines, inbox, key_usage, rotation, runtime
 from flask_idverify.encryption import Keyring, Macs, parse_keys
 from flask_idverify.errors import DatabaseBusy, DecryptionFailed, KeyUnavailable
 from flask_idverify.locking import permitted
@@ -249,37 +251,101 @@ def test_what_the_app_writes_meanwhile_wins(filled: Host, monkeypatch: pytest.Mo
         filled.db.session.remove()
 
 
+@contextmanager
+def locked(host: Host) -> Iterator[sqlite3.Connection]:
+    """Hold the write lock of the host's SQLite file, which then nobody waits for by itself."""
+    with host.app.app_context():
+        engine = host.db.engine
+        path = engine.url.database
+        host.db.session.remove()
+        engine.dispose()
+
+    def impatient(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA busy_timeout = 0")
+
+    event.listen(engine, "connect", impatient)
+    holder = sqlite3.connect(str(path))
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        yield holder
+    finally:
+        holder.close()
+        event.remove(engine, "connect", impatient)
+
+
+@pytest.mark.sqlite("locks the file")
 def test_locked_database_is_waited_for(filled: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     use(filled, NEW, OLD)
-    monkeypatch.setattr(batches, "_FIRST_WAIT", 0.001)
-    write = batches._write
-    refused: list[bool] = []
+    pauses: list[float] = []
+    with locked(filled) as holder:
 
-    def busy(*arguments: Any) -> int:
-        if len(refused) < 3:
-            refused.append(True)
-            raise OperationalError("UPDATE …", {}, Exception("database is locked: Gruber"))
-        return write(*arguments)
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 3:
+                holder.rollback()
 
-    monkeypatch.setattr(batches, "_write", busy)
-    assert run(filled, "rotate-keys").exit_code == 0
-    assert len(refused) == 3
-    refused.clear()
-    monkeypatch.setattr(batches, "_TRIES", 2)
-    use(filled, OLD, NEW)
-    found = run(filled, "rotate-keys")
+        monkeypatch.setattr("time.sleep", pause)
+        found = run(filled, "rotate-keys")
+    assert found.exit_code == 0, found.output
+    assert len(pauses) >= 3
+
+
+@pytest.mark.sqlite("locks the file")
+def test_database_that_stays_locked_is_given_up_and_what_was_done_is_kept(
+    filled: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(filled, NEW, OLD)
+    monkeypatch.setattr(batches, "_PATIENCE", engines.Patience(seconds=0.2))
+    with locked(filled):
+        found = run(filled, "rotate-keys")
     assert found.exit_code == 1
+    assert isinstance(found.exception, SystemExit)
     assert "run the command again to go on" in found.output
+    assert "UPDATE" not in found.output
+    assert run(filled, "rotate-keys").exit_code == 0
 
 
-def test_giving_up_names_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
-        raise OperationalError("UPDATE x", {"new": "secret"}, Exception("row (Gruber)"))
+def test_rotation_waits_for_about_half_a_minute(
+    app_context: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = 0.0
 
-    monkeypatch.setattr(batches, "_TRIES", 1)
-    with pytest.raises(DatabaseBusy) as found:
-        batches._patiently(fail)
-    assert not re.search("secret|Gruber", str(found.value))
+    def pause(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+
+    def refuse() -> None:
+        raise OperationalError("UPDATE x", {"new": "secret"}, Deadlock("row (Gruber)"))
+
+    monkeypatch.setattr("time.sleep", pause)
+    monkeypatch.setattr("time.monotonic", lambda: passed)
+    with pytest.raises(DatabaseBusy) as caught:
+        batches._patiently(refuse)
+    assert 30 <= passed <= 40
+    assert not re.search("secret|Gruber", str(caught.value)), "giving up names no value"
+
+
+class Deadlock(Exception):
+    """What PostgreSQL's driver says."""
+
+    sqlstate = "40P01"
+
+
+def test_missing_table_is_told_at_once_and_without_values(filled: Host) -> None:
+    with filled.app.app_context():
+        secret = "U7301945"
+        asked = select(literal(secret), Table("idverify_nowhere", MetaData(), Column("id")).c.id)
+        tries: list[bool] = []
+
+        def look() -> None:
+            tries.append(True)
+            batches._all(filled.db.engine, asked)
+
+        with pytest.raises(DBAPIError, match="idverify_nowhere") as caught:
+            batches._patiently(look)
+        assert not isinstance(caught.value, DatabaseBusy)
+        assert len(tries) == 1
+        assert secret not in str(caught.value)
 
 
 def test_process_that_still_writes_under_the_old_key_is_told(filled: Host) -> None:
@@ -287,7 +353,7 @@ def test_process_that_still_writes_under_the_old_key_is_told(filled: Host) -> No
     found_before = run(filled, "rotate-keys", "--status")
     assert found_before.exit_code == 1, "not everything is on the first key"
     assert re.search(r"idverify_identity.claim_sealed +old +1\b", found_before.output)
-    assert "old must stay: " in found_before.output
+    assert "old must stay:" in found_before.output
     with filled.app.app_context():
         row = filled.db.session.scalars(select(Identity)).one()
         stale = Keyring(parse_keys([OLD], "x")).seal(b"{}", Identity.claim.context(row))
@@ -371,7 +437,7 @@ def test_keys_that_others_derive_from_must_stay_and_can_be_carried_over(
     host = make_host(tables=False, SQLALCHEMY_DATABASE_URI=uri, IDVERIFY_ENCRYPTION_KEYS=[NEW, OLD])
     found = run(host, "rotate-keys")
     assert found.exit_code == 0
-    assert re.search("old must stay: .*chained with the key derived from it", found.output)
+    assert re.search(r"old must stay:\s.*chained with the key derived from it", found.output)
     derived = host.app.test_cli_runner().invoke(args=["idverify", "derived-keys", "audit"])
     carried = [line for line in derived.output.splitlines() if line.startswith("old:")]
     host = make_host(

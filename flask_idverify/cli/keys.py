@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from base64 import urlsafe_b64encode
 
 import click
@@ -90,8 +91,15 @@ def _tell(found: list[key_usage.Usage]) -> bool:
         click.echo(f"{place:<{width}}  {key_id:<16}  {number:>8}")
     verdicts = key_usage.verdicts(found)
     for verdict in verdicts:
-        click.echo(f"{verdict.setting}: {verdict.key_id} {verdict.text}")
-    return any(verdict.text.startswith("is missing") for verdict in verdicts)
+        click.echo(_filled(f"{verdict.setting}: {verdict.key_id} {verdict.told}", "  "))
+        for reason in verdict.reasons:
+            click.echo(_filled(f"  - {reason}", "    "))
+    return any(verdict.is_missing for verdict in verdicts)
+
+
+def _filled(line: str, indent: str) -> str:
+    """Return *line* in lines of a terminal; names and commands are not hyphenated."""
+    return textwrap.fill(line, 80, subsequent_indent=indent, break_on_hyphens=False)
 
 
 @commands.command("derived-keys")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
-from flask_idverify import audit, clock, service
+from flask_idverify import audit, clock, key_usage, service
 from flask_idverify.audit_chain import AuditUnchecked
 from flask_idverify.encryption import Keyring, Macs, parse_keys
 from flask_idverify.errors import AuditBroken
@@ -115,6 +116,38 @@ def test_chain_written_on_while_a_key_was_away_is_whole_when_it_is_back(
     assert "earlier_head" not in str(timeline)
 
 
+def test_key_that_only_a_kept_head_names_is_still_needed(host: Host, vendor: Vendor) -> None:
+    """A chain was begun under a key that was away when its first entry was written."""
+    own = dataclasses.replace(host.app.extensions["idverify"].settings, audit_keys=(FIRST,))
+    host.app.extensions["idverify"].settings = own
+    host.add_provider(vendor.url)
+    use(host, FIRST)
+    subject = service.identity_for(host.add_user("lena@example.com")).subject
+    host.db.session.commit()
+    use(host, SECOND)
+    assert ("audit", "idverify_audit_head", "a1") in key_usage.missing(), "the head of the chain"
+    audit.append(host.db.session, subject, "first", actor="system")
+    host.db.session.commit()
+    sql(host, "DELETE FROM idverify_audit WHERE subject <> :s", s=subject)
+    (entry,) = host.db.session.scalars(select(AuditEntry))
+    assert entry.key_id == "a2", "control: nothing else is under the first key"
+    host.db.session.rollback()
+    assert list(key_usage.missing()) == [("audit", "idverify_audit.facts", "a1")]
+    (lost,) = _verdicts("a1")
+    assert lost.is_missing
+    assert lost.reasons == (
+        "1 row(s) in idverify_audit.facts are chained with the key, and those are never rewritten",
+    )
+    use(host, SECOND, FIRST)
+    (kept,) = _verdicts("a1")
+    assert (kept.told, kept.reasons) == ("must stay:", lost.reasons)
+    assert not list(key_usage.missing())
+
+
+def _verdicts(key_id: str) -> list[key_usage.Verdict]:
+    return [one for one in key_usage.verdicts(key_usage.usage()) if one.key_id == key_id]
+
+
 def test_changed_entry_that_poses_as_a_lost_key_is_not_intact(host: Host, vendor: Vendor) -> None:
     _, subject = lived(host, vendor)
     changed = "UPDATE idverify_audit SET actor = 'admin:1', key_id = 'old'"
@@ -136,7 +169,7 @@ def verify(host: Host) -> Any:
 
 TABLES = (
     *("callback", "application_provider", "vendor_account", "outbox", "verification", "identity"),
-    *("provider", "application"),
+    *("provider_usage", "provider", "application"),
 )
 
 
