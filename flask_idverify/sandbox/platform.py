@@ -11,7 +11,7 @@ from .clock import stamp
 from .creation import create
 from .errors import ApiError
 from .home import home
-from .images import grey_jpeg, grey_png
+from .images import jpeg, png
 from .store import Phase, Transaction, new_reference
 from .wire import (
     answer,
@@ -189,8 +189,8 @@ def part(account: str, credential: str, classifier: str) -> Response:
 
 def _picture(classifier: str) -> Response:
     if classifier == "FACE":
-        return Response(grey_png(), content_type="image/png")
-    return Response(grey_jpeg(), content_type="image/jpeg")
+        return Response(png(classifier), content_type="image/png")
+    return Response(jpeg(classifier), content_type="image/jpeg")
 
 
 @blueprint.delete(_WORKFLOW, endpoint="erase")

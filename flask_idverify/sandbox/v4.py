@@ -11,7 +11,7 @@ from .clock import stamp
 from .countries import id_types
 from .creation import create
 from .errors import ApiError
-from .images import grey_jpeg, grey_png
+from .images import jpeg, png
 from .store import Phase, Transaction
 from .wire import answer, attach, base_url, basic_matches, check_accept, json_body, sandbox
 
@@ -116,15 +116,15 @@ def images(ref: str) -> Response:
 
 @blueprint.get(f"{_SCAN}/images/<classifier>", endpoint="image")
 def image(ref: str, classifier: str) -> Response:
-    """Return one picture: grey, since nobody was photographed (reference 2A.7)."""
+    """Return one picture: a placeholder, since nobody was photographed (reference 2A.7)."""
     _admit(images=True)
     with sandbox().lock:
         known = classifier in v4_bodies.image_classifiers(_scan(ref))
     if not known:
         raise ApiError(404, "No such image")
     if classifier == "face":
-        return Response(grey_png(), content_type="image/png")
-    return Response(grey_jpeg(), content_type="image/jpeg")
+        return Response(png(classifier), content_type="image/png")
+    return Response(jpeg(classifier), content_type="image/jpeg")
 
 
 @blueprint.delete(_SCAN, endpoint="erase")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ import requests
 
 from flask_idverify.sandbox import Sandbox, SandboxServer, create_sandbox
 from flask_idverify.sandbox.clock import loose_stamp, parse_stamp, stamp, years_from
-from flask_idverify.sandbox.images import grey_jpeg, grey_png
+from flask_idverify.sandbox.images import SIZE, jpeg, png
 from flask_idverify.sandbox.program import _parser
 
 from .helpers import JSON, PAIR, Client, Receiver
@@ -142,13 +143,25 @@ def test_leap_days_find_a_neighbour() -> None:
     assert years_from(date(2028, 2, 29), 4) == date(2032, 2, 29)
 
 
-def test_pictures_are_whole() -> None:
-    png, jpeg = grey_png(), grey_jpeg()
-    size = int.from_bytes(png[33:37], "big")
-    assert png[37:41] == b"IDAT"
-    assert len(zlib.decompress(png[41 : 41 + size])) == 32 * 33
-    assert jpeg.startswith(b"\xff\xd8\xff\xe0")
-    assert jpeg.endswith(b"\xff\xd9")
+@pytest.mark.parametrize("label", ["front", "BACK", "face", "DOCUMENT"])
+def test_pictures_are_whole_legible_in_size_and_small_in_bytes(label: str) -> None:
+    width, height = SIZE
+    assert (width, height) >= (640, 400)
+    drawn, photo = png(label), jpeg(label)
+    size = int.from_bytes(drawn[33:37], "big")
+    assert drawn[37:41] == b"IDAT"
+    assert len(zlib.decompress(drawn[41 : 41 + size])) == height * (width + 1)
+    assert photo.startswith(b"\xff\xd8\xff\xe0")
+    assert photo.endswith(b"\xff\xd9")
+    frame = photo.index(b"\xff\xc0")
+    assert photo[frame + 5 : frame + 9] == struct.pack(">HH", height, width)
+    assert max(len(drawn), len(photo)) < 4096
+
+
+@pytest.mark.parametrize("draw", [png, jpeg])
+def test_each_picture_is_drawn_with_its_own_name(draw: Callable[[str], bytes]) -> None:
+    assert len({draw(name) for name in ("front", "back", "face", "document")}) == 4
+    assert draw("front") == draw("FRONT")
 
 
 def test_a_body_beyond_all_reason_is_refused(client: Client) -> None:
