@@ -11,11 +11,12 @@ from flask import Flask, Response
 from . import seed, views
 from .errors import register_errors
 from .extensions import csrf, db, idverify, login, use_wal
-from .keys import own_keys
+from .keys import make_private, own_keys
 
 #: Where the database and the keys are, unless told otherwise.
 INSTANCE = Path(__file__).parent / "instance"
 
+_DATABASE = "alpenbank.sqlite3"
 _HEADERS = {
     # Strict on purpose: the pages of Flask-IDVerify have to pass it too.
     "Content-Security-Policy": (
@@ -36,11 +37,12 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """
     given = dict(config or {})
     folder = Path(given.get("EXAMPLE_INSTANCE", INSTANCE)).resolve()
+    make_private(folder, _DATABASE)
     app = Flask("example_app", instance_path=str(folder))
     app.config.from_mapping(
         EXAMPLE_SANDBOX_URL="http://127.0.0.1:8090",
         EXAMPLE_SEED_PROVIDERS=True,
-        SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder / 'alpenbank.sqlite3'}",
+        SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder / _DATABASE}",
         SESSION_COOKIE_NAME="alpenbank",  # other apps on this machine keep their own
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=1024 * 1024,

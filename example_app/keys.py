@@ -1,4 +1,4 @@
-"""The app's own secrets: made at the first start, kept in a file that only its owner can read."""
+"""What only its owner may read: the app's own secrets, made at the first start, and its folder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,21 @@ from typing import Any
 _FILE = "keys.json"
 
 
+def make_private(folder: Path, database: str) -> None:
+    """Make *folder*, and the file *database* in it, for their owner alone.
+
+    A folder that is there already keeps its mode; SQLite gives the files that it puts beside the
+    database the mode of the database.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / database
+    # SQLite takes an empty file for a new database.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    path.chmod(0o600)
+
+
 def own_keys(folder: Path) -> dict[str, Any]:
     """Return ``SECRET_KEY`` and ``IDVERIFY_ENCRYPTION_KEYS`` of the instance in *folder*."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / _FILE
     fresh = {
         "SECRET_KEY": secrets.token_urlsafe(32),
@@ -23,6 +35,7 @@ def own_keys(folder: Path) -> dict[str, Any]:
         # The mode belongs to the creation: there is no moment in which others could read it.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
+        path.chmod(0o600)
         return dict(json.loads(path.read_text(encoding="utf-8")))
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(fresh, file)

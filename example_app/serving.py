@@ -17,6 +17,7 @@ from flask_idverify.sandbox import SandboxServer
 
 from .app import create_app
 from .extensions import db, idverify
+from .outage import offer_outage
 from .papers import prefill
 
 HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -81,6 +82,7 @@ def running(
             }
         )
         prefill(app, vendor.sandbox)
+        offer_outage(app, vendor.sandbox)
         try:
             with _served(app, listener):
                 yield Site(url, vendor.url, app)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required, login_user, logout_user
 from sqlalchemy import select
@@ -13,6 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from flask_idverify import current_identity, identity_required
 
+from . import outage
 from .extensions import db
 from .forms import AccountForm, SignInForm, SignUpForm
 from .models import User
@@ -31,7 +41,16 @@ def _everywhere() -> dict[str, object]:
 def home() -> ResponseReturnValue:
     """Say what can be tried here."""
     sandbox = current_app.config["EXAMPLE_SANDBOX_URL"]
-    return render_template("home.html", people=PEOPLE, sandbox=sandbox)
+    return render_template("home.html", people=PEOPLE, sandbox=sandbox, down=outage.is_down())
+
+
+@bank.post("/vendor")
+def switch_vendor() -> ResponseReturnValue:
+    """Take the simulated vendor down or bring it back; only on this machine, and for anybody."""
+    if outage.is_down() is None:
+        abort(404)
+    outage.switch(down=request.form.get("switch") == "down")
+    return redirect(url_for("bank.home", _anchor="behind"), 303)
 
 
 @bank.route("/sign-in", methods=["GET", "POST"])

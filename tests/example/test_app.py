@@ -52,6 +52,19 @@ def test_a_second_start_keeps_everything_but_the_address(make: Make) -> None:
         assert endpoints == ["http://127.0.0.1:4002"] * 2
 
 
+def test_database_and_folder_are_for_the_owner_alone(make: Make, tmp_path: Path) -> None:
+    """Also those of an earlier start, and what SQLite puts beside the database."""
+    folder = tmp_path / "new" / "instance"
+    make({"EXAMPLE_INSTANCE": folder})
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for path in folder.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
+        path.chmod(0o644)
+    make({"EXAMPLE_INSTANCE": folder})
+    kept = [folder / "alpenbank.sqlite3", folder / "keys.json"]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in kept] == [0o600, 0o600]
+
+
 def test_keys_are_made_once_and_only_for_the_owner(make: Make, tmp_path: Path) -> None:
     """The keys survive a restart, in a file that nobody else can read."""
     first = make()

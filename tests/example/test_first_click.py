@@ -86,3 +86,18 @@ def test_the_claim_form_knows_the_customers_name(lena: Browser) -> None:
     """What the bank knows need not be typed again."""
     form = lena.get("/identity/").page.form("id_number")
     assert form.named("real_name")[0].value == LENA.real_name
+
+
+def switch_vendor(lena: Browser, to: str) -> None:
+    form = lena.get("/").page.form("switch")
+    lena.submit(form, button=("switch", to)).expect(303)
+
+
+def test_the_vendor_can_be_taken_down_alone_and_brought_back(lena: Browser) -> None:
+    """The bank goes on and says so; when the vendor is back, so is everything."""
+    switch_vendor(lena, "down")
+    form = lena.get("/identity/").page.form("id_number")
+    lena.submit(form, {**CLAIM, "id_type": "passport"}).expect(503, says="not available")
+    lena.get("/").expect(200, says="Bring the vendor back")
+    switch_vendor(lena, "up")
+    assert "/web/client" in start(lena, "passport")
