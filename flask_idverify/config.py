@@ -61,7 +61,7 @@ class Settings:
     )
     allowed_endpoints: tuple[str, ...] = _key(
         (),
-        read.texts,
+        read.endpoints,
         "Further vendor hosts or base URLs that admins may enter as endpoints.",
         "none",
     )

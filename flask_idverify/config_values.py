@@ -1,5 +1,6 @@
 """How configuration values are read. Each parser returns the value in its type, or raises
-``ValueError`` with what was expected; values are never quoted, since some are secrets.
+``ValueError`` with what was expected, and where: an element of a list is named by its place.
+Values are never quoted, since some are secrets.
 """
 
 from __future__ import annotations
@@ -8,11 +9,13 @@ import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from .networks import NAMED, Network, Networks, normal
 from .states import FINAL, Status
+
+T = TypeVar("T")
 
 #: What the vendor told about no verification of ours.
 UNMATCHED = "unmatched"
@@ -41,9 +44,17 @@ def texts(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         # Environment variables can only hold one string.
         value = [part for part in re.split(r"[,\s]+", value) if part]
-    if not isinstance(value, Iterable) or isinstance(value, Mapping):
+    if not isinstance(value, Iterable) or isinstance(value, (Mapping, bytes)):
         raise ValueError("expected a list of texts")
-    return tuple(text(item) for item in value)
+    return tuple(element(place, text, item) for place, item in enumerate(value, 1))
+
+
+def element(place: int, parse: Callable[[Any], T], item: Any) -> T:
+    """Return one element of a list, read by *parse*; an error names its place, from 1 on."""
+    try:
+        return parse(item)
+    except ValueError as error:
+        raise ValueError(f"element {place}: {error}") from None
 
 
 def number(low: float, high: float, kind: type = int) -> Callable[[Any], Any]:
@@ -104,6 +115,25 @@ def external_url(value: Any) -> str:
     return found
 
 
+_HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?", re.IGNORECASE)
+
+
+def endpoints(value: Any) -> tuple[str, ...]:
+    """Return hosts (``*.`` in front stands for any below), hosts with a port, or base URLs."""
+    found = texts(value)
+    for place, item in enumerate(found, 1):
+        element(place, _endpoint, item)
+    return found
+
+
+def _endpoint(item: str) -> str:
+    if "://" in item:
+        return external_url(item)
+    if not _HOST.fullmatch(item):
+        raise ValueError("expected a host such as id.example.com or *.example.com, or a base URL")
+    return item
+
+
 def seed(value: Any) -> str:
     """Return the text of a 32-byte key, checked; an empty one means none."""
     found = text(value)
@@ -131,29 +161,35 @@ def retention(value: Any) -> tuple[tuple[str, int], ...]:
     days = number(1, 36500)
     if not isinstance(value, Mapping):
         return tuple((name, days(value)) for name in kinds)
-    for name in value:
+    found = []
+    for name, given in value.items():
         if str(name) not in kinds:
             raise ValueError(
                 f"{str(name)!r} cannot be kept for a time; known are {', '.join(kinds)}"
             )
-    return tuple((str(name), days(given)) for name, given in value.items())
+        try:
+            found.append((str(name), days(given)))
+        except ValueError as error:
+            raise ValueError(f"{str(name)!r}: {error}") from None
+    return tuple(found)
 
 
 def networks(value: Any) -> Networks:
     """Return address ranges, each given in CIDR or as one of the named sets."""
     found: list[Network] = []
-    for item in texts(value):
-        if item in NAMED:
-            found += NAMED[item]
-            continue
-        try:
-            found.append(normal(ip_network(item)))
-        except ValueError:
-            raise ValueError(
-                "expected addresses, ranges such as 203.0.113.0/24 or 2001:db8::/32, or "
-                f"{', '.join(NAMED)}"
-            ) from None
+    for place, item in enumerate(texts(value), 1):
+        found += element(place, _network, item)
     return tuple(dict.fromkeys(found))
+
+
+def _network(item: str) -> Networks:
+    try:
+        return NAMED[item] if item in NAMED else (normal(ip_network(item)),)
+    except ValueError:
+        raise ValueError(
+            "expected an address, a range such as 203.0.113.0/24 or 2001:db8::/32 (no bits set "
+            f"behind its length), or {', '.join(NAMED)}"
+        ) from None
 
 
 def function(value: Any) -> Callable[..., Any]:

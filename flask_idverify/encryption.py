@@ -34,10 +34,10 @@ class Key:
     material: bytes = field(repr=False)
 
     @classmethod
-    def parse(cls, text: str, setting: str) -> Key:
+    def parse(cls, text: str, where: str) -> Key:
         """Read ``material`` or ``id:material``, the material being 32 bytes in url-safe base64.
 
-        :param setting: the configuration key to name in the error.
+        :param where: what to name in the error: the configuration key, and the place in it.
         :raises ConfigurationError: when it is anything else. The material is not quoted.
         """
         name, _, encoded = text.strip().rpartition(":")
@@ -47,14 +47,14 @@ class Key:
             material = b""
         if len(material) != 32:
             raise ConfigurationError(
-                f"{setting}: a key must be 32 random bytes in url-safe base64, optionally with a "
+                f"{where}: a key must be 32 random bytes in url-safe base64, optionally with a "
                 'name in front ("2026:…"). Make one with: '
                 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
             )
         name = name or hashlib.sha256(material).hexdigest()[:8]
         if not _KEY_ID.fullmatch(name):
             raise ConfigurationError(
-                f"{setting}: a key's name must be 1 to 16 letters, digits, '-' or '_'."
+                f"{where}: a key's name must be 1 to 16 letters, digits, '-' or '_'."
             )
         return cls(name, material)
 
@@ -70,11 +70,17 @@ class Key:
 def parse_keys(texts: Sequence[str], setting: str) -> tuple[Key, ...]:
     """Read a list of keys, refusing two with one name.
 
-    :raises ConfigurationError: naming *setting*.
+    :raises ConfigurationError: naming *setting*, and by its place the key that cannot be used.
     """
-    keys = tuple(Key.parse(text, setting) for text in texts)
-    if len(set(keys)) < len(keys):
-        raise ConfigurationError(f"{setting}: the same key stands in it twice; leave one out.")
+    keys = tuple(
+        Key.parse(text, f"{setting}: element {place}") for place, text in enumerate(texts, 1)
+    )
+    for place, key in enumerate(keys, 1):
+        if key in keys[: place - 1]:
+            raise ConfigurationError(
+                f"{setting}: the same key stands in it twice, as element {keys.index(key) + 1} "
+                f"and as element {place}; leave one out."
+            )
     names = [key.id for key in keys]
     for name in names:
         if names.count(name) > 1:

@@ -74,6 +74,40 @@ def test_wrong_value_stops_start_up_and_names_its_key(name: str, value: Any) -> 
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("IDVERIFY_CALLBACK_NETWORKS", "jumio-eu 10.0.0.0/99", "element 2: expected an address"),
+        ("IDVERIFY_CALLBACK_NETWORKS", ["jumio-us", 5], "element 2: expected a text"),
+        ("IDVERIFY_CALLBACK_NETWORKS", ["203.0.113.1/24"], "element 1: .*no bits set behind"),
+        ("IDVERIFY_ALLOWED_ENDPOINTS", ["a.example", "b.example/x"], "element 2: expected a host"),
+        ("IDVERIFY_ALLOWED_ENDPOINTS", ["https://"], "element 1: expected an absolute URL"),
+        ("IDVERIFY_ALLOWED_ENDPOINTS", ["https://h/?a"], "element 1: .* without query"),
+        ("IDVERIFY_RETENTION_DAYS", {"approved": 9, "rejected": 0}, "'rejected': .* from 1 to"),
+        ("IDVERIFY_RETENTION_DAYS", "approved=9,rejected=soon", "'rejected': expected a number"),
+        ("IDVERIFY_RETENTION_DAYS", {"aproved": 9}, "'aproved' cannot be kept .* approved"),
+        ("IDVERIFY_ENCRYPTION_KEYS", [KEY, 5], "element 2: expected a text"),
+    ],
+)
+def test_wrong_element_is_named_with_what_was_expected(name: str, value: Any, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name}: {told}"):
+        load(**{name: value})
+
+
+def test_every_kind_of_allowed_endpoint_is_taken() -> None:
+    entries = ("a.example", "*.b.example", "c.example:8443", "https://d.example/jumio", "localhost")
+    assert load(IDVERIFY_ALLOWED_ENDPOINTS=list(entries)).allowed_endpoints == entries
+
+
+def test_wrong_key_is_named_by_its_place_and_never_quoted() -> None:
+    with pytest.raises(ConfigurationError, match=r"^IDVERIFY_AUDIT_KEYS: element 2: ") as refusal:
+        make_host(IDVERIFY_AUDIT_KEYS=[f"k:{KEY}", "hunter2-secret"])
+    assert "hunter2" not in str(refusal.value)
+    with pytest.raises(ConfigurationError, match="as element 1 and as element 3") as refusal:
+        make_host(IDVERIFY_AUDIT_KEYS=[KEY, "A" * 43, KEY])
+    assert KEY not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
     "name", ["IDVERIFY_ENCRYPTION_KEYS", "IDVERIFY_AUDIT_KEYS", "IDVERIFY_FINGERPRINT_KEYS"]
 )
 @pytest.mark.parametrize(
