@@ -154,7 +154,8 @@ def consent(**changes: Any) -> Consent:
 def served(app: Flask) -> Iterator[str]:
     """Serve *app* on a real socket; give its base URL."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # Ending it waits for one more look at whether it should end.
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

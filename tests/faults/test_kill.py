@@ -2,12 +2,11 @@
 
 gunicorn with two workers and ``flask idverify work`` are real processes that are killed without
 warning while users are being verified and the vendor drops, repeats, delays and reorders callbacks.
-``KILL_SEED`` repeats the chance of a failed run, though not its timing.
+``IDVERIFY_TEST_SEED`` repeats the chance of a failed run, though not its timing.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 import time
@@ -36,11 +35,11 @@ _NEEDED = ("callbacks answered 200", "leases reclaimed", "duplicates refused")
 def test_nothing_is_lost_or_done_twice_while_processes_are_killed(
     server: str | None,
     volume: Callable[[int, int], int],
+    seed: int,
     pytestconfig: pytest.Config,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    seed = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(10**6))
     rng = random.Random(seed)
     users, count = volume(60, 2000), volume(4, 24)
     url = None if server is None else pytestconfig.getoption("--database-url") or POSTGRESQL
@@ -59,7 +58,7 @@ def test_nothing_is_lost_or_done_twice_while_processes_are_killed(
             world.settle(240)
         except BaseException:
             with capsys.disabled():
-                print(f"\nKILL_SEED={seed}\n{_table(killer.kills, {})}\n{world.service.logs()}")
+                print(f"\n{_table(killer.kills, {})}\n{world.service.logs()}")
             raise
         stops = [world.service.gunicorn.stop(), world.service.work.stop()]
         found = Auditor(world).check()
@@ -71,11 +70,11 @@ def test_nothing_is_lost_or_done_twice_while_processes_are_killed(
             "seconds in all": round(time.monotonic() - began),
         }
         with capsys.disabled():
-            print(f"\n{url or 'SQLite'}, KILL_SEED={seed}")
+            print(f"\n{url or 'SQLite'}")
             print(_table(killer.kills, figures))
             for what, times in sorted(crowd.met.items()):
                 print(f"  users met: {what:<45} {times:>6}")
-        told = "\n".join(found.broken[:40]) + f"\nKILL_SEED={seed}\n{world.service.logs()}"
+        told = "\n".join(found.broken[:40]) + f"\n{world.service.logs()}"
         assert not found.broken, told
         assert stops == [0, 0], told
     assert len(killer.kills) == count

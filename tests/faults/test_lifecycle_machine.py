@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis import seed as begin_with
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -256,7 +257,7 @@ class LifeCycle(RuleBasedStateMachine):
 
 @pytest.mark.sqlite("a database in memory, restored for each run")
 def test_no_order_of_events_breaks_a_promise(
-    vendor: Vendor, volume: Callable[[int, int], int]
+    vendor: Vendor, volume: Callable[[int, int], int], seed: int
 ) -> None:
     world = World(vendor)
 
@@ -266,11 +267,10 @@ def test_no_order_of_events_breaks_a_promise(
     Run.world = world
     try:
         run_state_machine_as_test(
-            Run,
+            begin_with(seed)(Run),
             settings=settings(
                 max_examples=volume(30, 400),
                 stateful_step_count=35,
-                deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),
         )

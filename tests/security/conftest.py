@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,9 +18,9 @@ __all__ = ["fuzz", "lena_at", "make_stage", "ready", "stage"]
 
 
 @pytest.fixture
-def fuzz(volume: Callable[[int, int], int]) -> Fuzz:
-    """Return what drives a target with many inputs; new ones in each run at full volume."""
-    return Fuzz(volume, volume(0, random.randrange(1, 10**9)))
+def fuzz(volume: Callable[[int, int], int], seed: int) -> Fuzz:
+    """Return what drives a target with many inputs."""
+    return Fuzz(volume, seed)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -25,7 +25,11 @@ _BATCH = 1000
 
 
 class Fuzz:
-    """Runs a check on many inputs. Few are always the same ones, many are new ones each time.
+    """Runs a check on many inputs.
+
+    They are the same in each run, few or many, and those of a single test are those of the whole
+    suite. ``IDVERIFY_TEST_SEED=random`` (or ``--seed random``) asks for others; the run tells their
+    number at its end, and with that number they come again.
 
     :param first: the seed of the first batch.
     """

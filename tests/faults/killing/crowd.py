@@ -129,7 +129,10 @@ class Visit:
         """Go through it all; ``False`` when it is too early and the user has to come back."""
         answer = self._press_until_answered()
         found = answer.json()
-        if answer.status_code != 201:
+        if answer.status_code == 202:
+            self._crowd.meet("told to wait: an attempt is being started")
+            return False
+        if answer.status_code not in (200, 201):
             assert found.get("code") == "verification_in_progress", (
                 f"{answer.status_code} {found.get('code')}: {found.get('detail')}"
             )

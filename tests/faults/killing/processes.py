@@ -84,6 +84,11 @@ class Process:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return f"-- {self.name} --\n" + "\n".join(text.splitlines()[-lines:])
 
+    def family(self) -> list[int]:
+        """Return the ids of the process and of its children."""
+        assert self._popen is not None
+        return [self._popen.pid, *self._children()]
+
     def _opened(self) -> IO[bytes]:
         return self.log.open("ab")
 
