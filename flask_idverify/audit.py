@@ -42,7 +42,8 @@ def append(
 ) -> None:
     """Add one entry within the caller's transaction.
 
-    :param actor: ``system``, ``vendor``, ``user`` or ``admin:<user id>``.
+    :param actor: ``system``, ``vendor``, ``user``, ``admin:<user id>``, or ``cli`` for somebody at
+        a prompt who gave no name.
     :param facts: JSON without personal data.
     :param note: a person's own words; kept sealed, only their keyed digest is chained.
     """

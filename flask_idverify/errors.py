@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
 
-class ConfigurationError(RuntimeError):
+
+class ConfigurationError(click.ClickException, RuntimeError):
     """The installation is set up wrongly. The message names the key and says what to do.
 
     It deliberately stands outside :class:`IDVerifyError`, so that code which handles vendor
-    trouble cannot swallow it.
+    trouble cannot swallow it. Being a ``ClickException``, it ends a command of Flask's with one
+    line and exit code 1, also where the app cannot be made; servers show its traceback as any
+    other's.
     """
 
 
@@ -266,11 +270,19 @@ class VendorUnavailable(VendorError):
 
 
 class VendorBusy(VendorError):
-    """429: the vendor's rate limit was hit."""
+    """429: the vendor's rate limit was hit.
+
+    From the service it has a ``retry_after``, in whole seconds, whether the vendor named one or
+    not: for so long nobody asks that vendor.
+    """
 
     code = "vendor_busy"
     http_status = 503
     transient = True
+
+
+class VendorBackedOff(VendorBusy):
+    """The vendor's rate limit was hit a while ago; nothing was sent now."""
 
 
 class VendorRefused(VendorError):

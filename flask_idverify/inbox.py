@@ -12,22 +12,27 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from . import clock, runtime
 from .encryption import digest_of_secret
 from .engines import retrying
 from .errors import (
+    ConfigurationError,
     IDVerifyError,
+    VendorBusy,
+    VendorError,
     VendorRecordMissing,
 )
-from .leases import taken
+from .leases import Tally, never, taken
 from .models import CallbackRow, Identity, OutboxRow, Provider, Verification
 from .outbox import drain_owed
+from .service.backoff import not_backed_off
 from .service.expiry import expire_due
 from .service.polling import claim_fetch, note_captured, poll_soon
 from .service.results import refresh
+from .service.schedule import patience
 from .service.sessions import drop_leftovers, require_clean
 from .types import Callback, Hint
 from .upkeep import UNDECIDED, drain_polls, end_silent
@@ -38,8 +43,10 @@ _LEASE = timedelta(minutes=2)
 _FIRST_RETRY = timedelta(seconds=15)
 _BUSY_RETRY = timedelta(seconds=2)
 _LAST_RETRY = timedelta(hours=1)
-#: About half a day of tries; the row and its error stay for the admin.
-_MAX_TRIES = 16
+#: After about eight hours what belongs to a verification is tried once a day; what matched nothing
+#: in all that time is not tried again by itself, or strangers' callbacks would pile up for ever.
+_MANY_TRIES = 16
+_DAILY = timedelta(days=1)
 
 
 @retrying
@@ -115,71 +122,105 @@ def is_provider_key(provider_key: str) -> bool:
     return found is not None
 
 
-def drain(until: Callable[[], bool] = lambda: False) -> int:
-    """Do what is due now: callbacks, polls, endings, deliveries. Return how many were done.
+def drain(until: Callable[[], bool] = never) -> int:
+    """Do what is due now, as :func:`work_through`; return how many pieces were tried."""
+    return sum(work_through(until))
+
+
+def work_through(until: Callable[[], bool] = never) -> Tally:
+    """Do what is due now: callbacks, polls, endings, deliveries; say what became of it.
 
     In rounds of one batch of each kind: however fast one kind comes in, the others get their turn.
 
-    :param until: asked between batches; true ends the work early.
+    :param until: asked between pieces, with nothing written that is not committed; true ends the
+        work early.
     """
-    done, busy = 0, True
+    steps: tuple[Callable[[], Tally], ...] = (
+        lambda: drain_callbacks(until=until),
+        lambda: drain_polls(until),
+        _end_what_is_over,
+        lambda: drain_owed(until=until),
+    )
+    done, failed, busy = 0, 0, True
     while busy:
         busy = False
-        for step in (_drain_callbacks, drain_polls, end_silent, expire_due, drain_owed):
+        for step in steps:
             if until():
-                return done
-            count = step()
-            done += count
-            busy = busy or count > 0
-    return done
+                return Tally(done, failed)
+            tally = step()
+            done, failed = done + tally.done, failed + tally.failed
+            busy = busy or sum(tally) > 0
+    return Tally(done, failed)
+
+
+def _end_what_is_over() -> Tally:
+    return Tally(end_silent() + expire_due())
 
 
 def next_due() -> datetime | None:
     """Return when the next piece of work falls due that nobody is doing, if anything is owed."""
     session = require_clean()
+    found = earliest(session)
+    session.rollback()
+    return found
+
+
+def earliest(session: Any) -> datetime | None:
+    """Return what :func:`next_due` does, within the caller's transaction."""
     now = clock.now()
     found = [
         session.scalar(
             select(column)
-            .where(column.is_not(None), or_(lease.is_(None), lease < now))
+            .where(
+                column.is_not(None),
+                or_(lease.is_(None), lease < now),
+                not_backed_off(provider_id),
+            )
             .order_by(column)
             .limit(1)
         )
-        for column, lease in (
-            (CallbackRow.next_try_at, CallbackRow.leased_until),
-            (Verification.next_poll_at, Verification.leased_until),
-            (OutboxRow.next_try_at, OutboxRow.leased_until),
+        for column, lease, provider_id in (
+            (CallbackRow.next_try_at, CallbackRow.leased_until, CallbackRow.provider_id),
+            (Verification.next_poll_at, Verification.leased_until, Verification.provider_id),
+            (OutboxRow.next_try_at, OutboxRow.leased_until, OutboxRow.provider_id),
         )
     ]
-    session.rollback()
+    # What waits for a vendor's peace to end falls due together.
+    peace = select(func.min(Provider.backed_off_until)).where(Provider.backed_off_until > now)
+    found.append(session.scalar(peace))
     return min((moment for moment in found if moment is not None), default=None)
 
 
-def _drain_callbacks() -> int:
-    done = 0
-    for row_id in taken(CallbackRow, _LEASE, CallbackRow.processed_at.is_(None)):
-        _process(row_id)
-        done += 1
-    return done
+def drain_callbacks(*which: Any, until: Callable[[], bool] = never) -> Tally:
+    """Process one batch of the stored callbacks that are due.
+
+    :param which: further conditions on :class:`CallbackRow`.
+    :param until: asked between two of them; true ends the work early.
+    """
+    waiting = CallbackRow.processed_at.is_(None)
+    due = taken(CallbackRow, _LEASE, waiting, *which, until=until)
+    return Tally.of(_process(row_id) for row_id in due)
 
 
-def _process(row_id: str) -> None:
-    """Act on one leased row and write down how that went."""
+def _process(row_id: str) -> bool:
+    """Act on one leased row and write down how that went; say whether it is done."""
     session = require_clean()
+    owed, answer = True, None
     try:
         problem = _act(row_id)
+        owed = problem in (_UNMATCHED, _BUSY)
     except VendorRecordMissing as error:
-        _close(row_id, str(error), owed=False)
-    except IDVerifyError as error:
+        problem, owed = str(error), False
+    except (IDVerifyError, ConfigurationError) as error:
         session.rollback()
-        _close(row_id, str(error), owed=True)
+        problem, answer = str(error), error if isinstance(error, VendorError) else None
     except Exception as error:  # noqa: BLE001 - whatever it is, the row must stay owed
         session.rollback()
         # Only the type: a driver's message can hold the row's values.
         log.error("Processing callback %s raised %s.", row_id, type(error).__name__)
-        _close(row_id, f"Internal error: {type(error).__name__}", owed=True)
-    else:
-        _close(row_id, problem, owed=problem is not None and problem in (_UNMATCHED, _BUSY))
+        problem = f"Internal error: {type(error).__name__}"
+    _close(row_id, problem, owed=owed, answer=answer)
+    return not owed
 
 
 _UNMATCHED = "No verification has this reference (yet)."
@@ -241,23 +282,33 @@ def _is_of_erased(session: Any, hint: Callback) -> bool:
 
 
 @retrying
-def _close(row_id: str, problem: str | None, *, owed: bool) -> None:
+def _close(
+    row_id: str, problem: str | None, *, owed: bool, answer: VendorError | None = None
+) -> None:
+    """Write down what became of a row; a vendor is not asked earlier than its *answer* wants."""
     drop_leftovers()
     session = require_clean()
     now = clock.now()
     row = session.get(CallbackRow, row_id, populate_existing=True)
     if row is None:
         return
-    row.error = problem
     row.leased_until = None
-    if problem == _BUSY:
-        row.tries -= 1  # nothing was tried; whoever asks may also have died and never come back
+    if owed and problem == _BUSY:
+        # Nothing was tried; whoever asks may also have died and never come back.
+        row.tries -= 1
+        row.next_try_at = now + _BUSY_RETRY
+        session.commit()
+        return
+    row.error = problem
+    asked = patience(answer.retry_after if answer is not None else None)
     if not owed:
         row.processed_at, row.next_try_at = now, None
-    elif row.tries >= _MAX_TRIES:
-        row.next_try_at = None
-    elif problem == _BUSY:
-        row.next_try_at = now + _BUSY_RETRY
+    elif isinstance(answer, VendorBusy):
+        row.tries -= 1  # the provider's limit says nothing of this callback
+        row.next_try_at = now + asked
+    elif row.tries < _MANY_TRIES:
+        wait = min(_FIRST_RETRY * 2 ** (row.tries - 1), _LAST_RETRY)
+        row.next_try_at = now + max(wait, asked)
     else:
-        row.next_try_at = now + min(_FIRST_RETRY * 2 ** (row.tries - 1), _LAST_RETRY)
+        row.next_try_at = now + _DAILY if row.verification_id is not None else None
     session.commit()

@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, or_, select, update
 
 from . import clock
 from .engines import can_skip_locked, retrying, skip_locked
 from .models import CallbackRow, OutboxRow
+from .service.backoff import not_backed_off
 from .service.sessions import require_clean
 
 _BATCH = 50
 
 
+def never() -> bool:
+    """Work on until nothing is due: what ``until`` is by default."""
+    return False
+
+
+class Tally(NamedTuple):
+    """What became of some pieces of work: *failed* ones were tried, and stay owed."""
+
+    done: int = 0
+    failed: int = 0
+
+    @classmethod
+    def of(cls, pieces: Iterable[bool]) -> Tally:
+        """Count pieces; each says whether it was done."""
+        results = list(pieces)
+        return cls(sum(results), len(results) - sum(results))
+
+
 def taken(
-    model: type[CallbackRow] | type[OutboxRow], lease: timedelta, *conditions: Any
+    model: type[CallbackRow] | type[OutboxRow],
+    lease: timedelta,
+    *conditions: Any,
+    until: Callable[[], bool] = never,
 ) -> Iterator[str]:
     """Yield ids of rows that are due, each taken for *lease* a moment before; at most one batch.
 
     A row whose taker died is due again when its lease has run out.
+
+    :param until: asked before each; true ends it early.
     """
     for _ in range(_BATCH):
+        if until():
+            return
         row_id = _take(model, lease, conditions)
         if row_id is None:
             return
@@ -66,4 +92,4 @@ def _lease(session: Any, model: Any, row_id: str, now: datetime, lease: timedelt
 
 def _is_due(model: Any, now: datetime) -> Any:
     free = or_(model.leased_until.is_(None), model.leased_until < now)
-    return and_(model.next_try_at <= now, free)
+    return and_(model.next_try_at <= now, free, not_backed_off(model.provider_id))

@@ -14,13 +14,15 @@ from typing import Any
 
 from sqlalchemy import delete, select, true
 
-from . import audit, clock, runtime
+from . import audit, clock
 from .engines import retrying
-from .errors import ConfigurationError, IDVerifyError
-from .leases import taken
+from .errors import ConfigurationError, IDVerifyError, VendorBusy, VendorError
+from .leases import Tally, never, taken
 from .models import OutboxRow
 from .service.announcing import call_receivers
+from .service.asking import asking
 from .service.owed import MAX_TRIES, SIGNAL, VENDOR_ERASURE
+from .service.schedule import patience
 from .service.sessions import require_clean
 
 log = logging.getLogger("flask_idverify")
@@ -66,14 +68,14 @@ def _vendor_erasure(row: OutboxRow) -> Delivery:
     payload, provider = row.payload or {}, row.provider
     if provider is None:
         raise ConfigurationError("The provider of this deletion does not exist any more.")
-    adapter = runtime.current().vendors.adapter(provider)
     reference, account_id = payload.get("vendor_reference"), payload.get("account_id")
 
     def call() -> None:
-        if reference:
-            adapter.erase(reference, account_id)
-        else:
-            adapter.erase_account(str(account_id))
+        with asking(provider) as adapter:
+            if reference:
+                adapter.erase(reference, account_id)
+            else:
+                adapter.erase_account(str(account_id))
 
     whole = "verification" if reference else "account"
     return Delivery(call, "vendor.erased", {"provider": provider.id, "scope": whole})
@@ -91,23 +93,22 @@ def _signal(row: OutboxRow) -> Delivery:
     return Delivery(call)
 
 
-def drain_owed(subject: str | None = None) -> int:
-    """Try what is due, of one person or of all; return how many pieces were tried."""
+def drain_owed(subject: str | None = None, *, until: Callable[[], bool] = never) -> Tally:
+    """Try what is due, of one person or of all.
+
+    :param until: asked between two pieces; true ends the work early.
+    """
     theirs = OutboxRow.subject == subject if subject is not None else true()
-    done = 0
-    for row_id in taken(OutboxRow, _LEASE, theirs):
-        _deliver(row_id)
-        done += 1
-    return done
+    return Tally.of(_deliver(row_id) for row_id in taken(OutboxRow, _LEASE, theirs, until=until))
 
 
-def _deliver(row_id: str) -> None:
-    """Deliver one leased row, and write down how that went."""
+def _deliver(row_id: str) -> bool:
+    """Deliver one leased row, and write down how that went; say whether it is done."""
     session = require_clean()
     try:
         row = session.get(OutboxRow, row_id, populate_existing=True)
         if row is None:
-            return
+            return True
         prepare = _KINDS.get(row.kind)
         if prepare is None:
             raise ConfigurationError(f"This version delivers nothing of the kind {row.kind!r}.")
@@ -116,13 +117,15 @@ def _deliver(row_id: str) -> None:
         delivery.call()
     except (IDVerifyError, ConfigurationError) as error:
         # Our words only: a vendor's own may quote what has just been erased here.
-        _put_off(row_id, str(error))
+        _put_off(row_id, str(error), error if isinstance(error, VendorError) else None)
     except Exception as error:  # noqa: BLE001 - whatever it is, the row must stay owed
         # Only the type: the text of a stranger's exception may hold values.
         log.error("Delivering %s raised %s.", row_id, type(error).__name__)
         _put_off(row_id, f"Internal error: {type(error).__name__}")
     else:
         _done(row_id, delivery)
+        return True
+    return False
 
 
 @retrying
@@ -142,14 +145,21 @@ def _done(row_id: str, delivery: Delivery) -> None:
 
 
 @retrying
-def _put_off(row_id: str, problem: str) -> None:
+def _put_off(row_id: str, problem: str, answer: VendorError | None = None) -> None:
+    """Keep the row owed; a vendor is not asked earlier than its *answer* wants."""
     session = require_clean()
     session.rollback()
     row = session.get(OutboxRow, row_id, populate_existing=True)
     if row is None:
         return
     row.error, row.leased_until = problem, None
-    wait = min(_FIRST_RETRY * 2 ** min(row.tries - 1, 10), _LAST_RETRY)
+    asked = patience(answer.retry_after if answer is not None else None)
+    if isinstance(answer, VendorBusy):
+        row.tries -= 1  # the provider's limit says nothing of this deletion
+        row.next_try_at = clock.now() + asked
+        session.commit()
+        return
+    wait = max(min(_FIRST_RETRY * 2 ** min(row.tries - 1, 10), _LAST_RETRY), asked)
     if row.tries < MAX_TRIES:
         row.next_try_at = clock.now() + wait
     elif row.kind == VENDOR_ERASURE:

@@ -14,14 +14,20 @@ from typing import Any
 
 from celery import shared_task
 
-from . import inbox, service
+from . import inbox, service, workers
 from .service import retention
 
 
 @shared_task(name="idverify.work", ignore_result=True)  # type: ignore[untyped-decorator]  # Celery has no types
 def work() -> int:
     """Do what is owed now: callbacks, polls, endings, deliveries. Return how much that was."""
-    return inbox.drain()
+    life = workers.Heartbeat("celery")
+
+    def is_over() -> bool:
+        life.beat()
+        return False
+
+    return inbox.drain(until=is_over)
 
 
 @shared_task(name="idverify.purge", ignore_result=True)  # type: ignore[untyped-decorator]  # Celery has no types

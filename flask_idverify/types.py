@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
 
 from .claims import Consent, Document
+from .errors import VendorError
 from .states import Reason, Status, _Text
 
 
@@ -239,6 +240,22 @@ class TokenCache(Protocol):
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """One request that was sent to the vendor, and what came of it.
+
+    :param error: ``None`` after a 2xx answer; one without a status when no answer came.
+    :param with_credentials: what came of it says something of the account.
+    """
+
+    error: VendorError | None = None
+    with_credentials: bool = True
+
+
+def unmetered(exchange: Exchange) -> None:
+    """Count nothing."""
+
+
+@dataclass(frozen=True)
 class Transport:
     """How an adapter may reach the network.
 
@@ -247,9 +264,11 @@ class Transport:
     :param read_timeout: seconds between two bytes of an answer.
     :param allowed_endpoints: base URLs or hosts accepted beside the vendor's own.
     :param allow_sandbox: admit sandboxes, plain http to loopback, IP addresses and ports.
-    :param retries: how often an idempotent GET is repeated on 429, 5xx or a broken connection.
+    :param retries: how often an idempotent GET is repeated on 5xx, on a broken connection, and on
+        a 429 that says how soon.
     :param backoff: seconds before the first repetition; doubles each time.
     :param token_cache: shares the vendor's tokens between processes; without one each has its own.
+    :param meter: told of every exchange, repetitions included, in the thread that made it.
     """
 
     user_agent: str
@@ -260,3 +279,4 @@ class Transport:
     retries: int = 3
     backoff: float = 0.5
     token_cache: TokenCache | None = field(default=None, repr=False, compare=False)
+    meter: Callable[[Exchange], None] = field(default=unmetered, repr=False, compare=False)

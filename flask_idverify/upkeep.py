@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
+from itertools import takewhile
 
 from sqlalchemy import and_, or_, select
 
 from . import audit, clock, runtime
-from .errors import ConfigurationError, IDVerifyError, VendorError
+from .errors import ConfigurationError, IDVerifyError, VendorError, VendorRecordMissing
+from .leases import Tally, never
 from .models import Verification
 from .service.announcing import announce
+from .service.backoff import not_backed_off
 from .service.polling import claim_fetch, put_off
 from .service.results import refresh
 from .service.sessions import drop_leftovers, require_clean
@@ -27,7 +31,11 @@ UNDECIDED = UNFINISHED - {Status.in_review}
 _LOST = timedelta(hours=1)
 
 
-def drain_polls() -> int:
+def drain_polls(until: Callable[[], bool] = never) -> Tally:
+    """Ask the vendor about attempts whose poll is due.
+
+    :param until: asked between two of them; true ends the work early.
+    """
     session = require_clean()
     now = clock.now()
     due = session.scalars(
@@ -35,33 +43,43 @@ def drain_polls() -> int:
         .where(
             Verification.next_poll_at <= now,
             or_(Verification.leased_until.is_(None), Verification.leased_until < now),
+            not_backed_off(Verification.provider_id),
         )
         .order_by(Verification.next_poll_at)
         .limit(_BATCH)
     ).all()
-    done = 0
-    for verification in due:
-        identifier = verification.id
-        # Another worker may have read the same list and be further down it.
-        if not claim_fetch(verification, after_gap=False, due=True):
-            continue
-        done += 1
-        try:
-            refresh(verification)
-        except VendorError:
-            pass  # kept on the row for the admin, and the next poll is scheduled
-        except (IDVerifyError, ConfigurationError) as error:
-            # A lost key, an endpoint no longer admitted: it must not stand in the others' way.
-            session.rollback()
-            put_off(verification, str(error), until=clock.now() + _PUT_OFF)
-        except Exception as error:  # noqa: BLE001 - nor must anything else
-            session.rollback()
-            problem = f"Internal error: {type(error).__name__}"
-            log.error("Polling verification %s raised %s.", identifier, type(error).__name__)
-            put_off(verification, problem, until=clock.now() + _PUT_OFF)
-        drop_leftovers()
+    # Another worker may have read the same list and be further down it.
+    tried = Tally.of(
+        _poll(verification)
+        for verification in takewhile(lambda _: not until(), due)
+        if claim_fetch(verification, after_gap=False, due=True)
+    )
     session.rollback()
-    return done
+    return tried
+
+
+def _poll(verification: Verification) -> bool:
+    """Ask about one attempt, and say whether that is done; whatever is wrong waits for later."""
+    session, identifier = require_clean(), verification.id
+    try:
+        refresh(verification)
+        return True
+    except VendorRecordMissing:
+        return True  # the attempt has ended
+    except VendorError:
+        pass  # kept on the row for the admin, and the next poll is scheduled
+    except (IDVerifyError, ConfigurationError) as error:
+        # A lost key, an endpoint no longer admitted: it must not stand in the others' way.
+        session.rollback()
+        put_off(verification, str(error), until=clock.now() + _PUT_OFF)
+    except Exception as error:  # noqa: BLE001 - nor must anything else
+        session.rollback()
+        problem = f"Internal error: {type(error).__name__}"
+        log.error("Polling verification %s raised %s.", identifier, type(error).__name__)
+        put_off(verification, problem, until=clock.now() + _PUT_OFF)
+    finally:
+        drop_leftovers()
+    return False
 
 
 def end_silent() -> int:

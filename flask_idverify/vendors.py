@@ -6,6 +6,9 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from .adapters import Registry
@@ -13,10 +16,31 @@ from .adapters.base import Adapter
 from .config import Settings
 from .errors import InvalidProvider, ProviderUnusable
 from .models import Provider
-from .types import Account, Transport
+from .types import Account, Exchange, Transport
 
 #: Adapters keep connections and tokens, so they are kept; more providers than this is unusual.
 _KEPT = 64
+
+#: Adapters are shared between threads; whoever works with one hears of their own requests only.
+_listener: ContextVar[Callable[[Exchange], None] | None] = ContextVar(
+    "idverify_listener", default=None
+)
+
+
+@contextmanager
+def hearing(listener: Callable[[Exchange], None]) -> Iterator[None]:
+    """Tell *listener* of every exchange with a vendor that this thread makes meanwhile."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def _tell(exchange: Exchange) -> None:
+    listener = _listener.get()
+    if listener is not None:
+        listener(exchange)
 
 
 class Vendors:
@@ -31,6 +55,7 @@ class Vendors:
             allowed_endpoints=settings.allowed_endpoints,
             allow_sandbox=settings.allow_sandbox,
             token_cache=settings.cache,
+            meter=_tell,
         )
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[str, Adapter]] = OrderedDict()

@@ -24,7 +24,6 @@ from flask_idverify.adapters.base import Adapter
 from flask_idverify.claims import Consent
 from flask_idverify.errors import (
     VendorBusy,
-    VendorRecordMissing,
     VendorRefused,
     VendorRejectedRequest,
     VendorUnavailable,
@@ -65,7 +64,7 @@ FAILURES = [
     (400, VendorRejectedRequest),
     (401, VendorRefused),
     (403, VendorRefused),
-    (404, VendorRecordMissing),
+    (404, VendorRefused),  # a start is about no record: the endpoint is wrong
     (405, VendorRejectedRequest),
     (429, VendorBusy),
     (500, VendorUnavailable),

@@ -22,6 +22,7 @@ from flask_idverify.errors import (
     VendorUnavailable,
 )
 from flask_idverify.states import Status
+from flask_idverify.types import Exchange
 
 from .adapter_bench import (
     BROKEN_BODIES,
@@ -138,6 +139,26 @@ class TroubleCases(AdapterBench):
                 w.adapter.fetch(self.request())
             assert caught.value.retry_after == pytest.approx(seconds, abs=3)
         assert w.slept == []
+
+    def test_a_rate_limit_without_a_time_is_not_tried_again(self, w: Wire) -> None:
+        asked = w.mock.get(self.status_url(), status_code=429)
+        with pytest.raises(VendorBusy):
+            w.adapter.fetch(self.request())
+        assert asked.call_count == 1
+        assert w.slept == []
+
+    def test_the_meter_hears_of_every_exchange(self) -> None:
+        heard: list[Exchange] = []
+        with requests_mock.Mocker() as mock:
+            wire = self.wire(mock, replace(TRANSPORT, meter=heard.append))
+            wire.adapter.start(START)
+            mock.get(self.status_url(), status_code=500)
+            with pytest.raises(VendorUnavailable):
+                wire.adapter.fetch(self.request())
+            assert len(heard) == len(mock.request_history)
+        told = [each.error and each.error.status for each in heard]
+        assert told[-5:] == [None, 500, 500, 500, 500]
+        assert all(each.with_credentials for each in heard)
 
     def test_a_sandbox_is_refused_unless_admitted(self) -> None:
         marked = {"X-IDVerify-Sandbox": "1"}

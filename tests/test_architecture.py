@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "flask_idverify"
 LAYERS = [
     ["errors", "clock", "states", "countries", "names", "i18n", "networks", "origin", "safe_json"],
     ["audit_check"],
-    ["claims", "texts_reasons", "config_values"],
+    ["claims", "texts_codes", "texts_reasons", "config_values"],
     ["types"],
     ["config", "encryption", "matching", "rules", "texts"],
     ["policy"],
@@ -31,6 +31,7 @@ LAYERS = [
     ["leases"],
     ["upkeep", "key_usage", "rotation", "queries", "connection", "outbox"],
     ["inbox"],
+    ["workers"],
     ["dispatch", "doctor"],
     ["guards"],
     ["web"],

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from flask_idverify import clock
 from flask_idverify.models import AuditEntry, Identity, Link, Provider, Verification
 from flask_idverify.states import Standing, Status
+from tests.databases import file_uri
 from tests.hosts import Host, lena, make_host
-from tests.vendor import V4, Vendor
+from tests.vendor import PLATFORM, V4, Vendor
 
 SECRET = "hunter2-client-secret"
 
@@ -48,7 +55,7 @@ def test_secret_is_asked_for_and_never_echoed(shell: Shell, vendor: Vendor) -> N
     assert "Added provider 'main'" in found.output
     assert "https://id.example.com/identity/callbacks/" in found.output
     listed = shell.run("provider", "list")
-    assert listed.output == f"main\tJumio\t{vendor.url}\tenabled\n"
+    assert listed.output == f"main\tJumio\t{vendor.url}\tenabled\t0 calls today\n"
     with shell.host.app.app_context():
         row = shell.host.db.session.scalars(select(Provider)).one()
         assert row.client_secret == SECRET
@@ -70,6 +77,8 @@ def test_secret_may_come_from_the_environment(shell: Shell, vendor: Vendor) -> N
         (("--type", "Onfido"), "type: expected one of Jumio"),
         (("--endpoint", "https://attacker.example"), "endpoint"),
         (("--name", " "), "name: is required"),
+        (("--type", PLATFORM), "add --option workflow_key=…"),
+        (("--type", PLATFORM, "--option", "workflow_key= "), "workflow_key: is required"),
     ],
 )
 def test_wrong_provider_is_refused_with_a_sentence(
@@ -81,6 +90,25 @@ def test_wrong_provider_is_refused_with_a_sentence(
     assert told in found.output
     with shell.host.app.app_context():
         assert shell.host.db.session.scalars(select(Provider)).all() == []
+
+
+def test_platform_is_added_with_its_workflow_key(shell: Shell, vendor: Vendor) -> None:
+    words = ("--type", PLATFORM, "--option", "workflow_key=10013", "--client-secret", SECRET)
+    assert add(shell, vendor.url, *words).exit_code == 0
+    with shell.host.app.app_context():
+        row = shell.host.db.session.scalars(select(Provider)).one()
+        assert row.options["workflow_key"] == "10013"
+
+
+def test_help_lists_what_each_type_can_be_given(shell: Shell) -> None:
+    told = shell.run("provider", "add", "--help").output
+    registry = shell.host.app.extensions["idverify"].registry
+    for name in registry.types():
+        _, _, section = told.partition(f"--option names of type {name!r}:")
+        for option in registry.get(name).options:
+            assert f"\n  {option.name} " in section
+    assert "200 (ID and face: camera or upload)" in " ".join(told.split())
+    assert "Required." in told
 
 
 def test_second_provider_of_a_name_is_refused(shell: Shell, vendor: Vendor) -> None:
@@ -162,8 +190,24 @@ def test_work_once_does_what_is_owed(shell: Shell, vendor: Vendor) -> None:
         identifier, row = started(shell, vendor)
         vendor.finish(row)
         assert vendor.notification(row.vendor_reference).arrive()
-    assert "done: 1" in shell.run("work", "--once").output
-    assert "done: 0" in shell.run("work", "--once").output
+    assert shell.run("work", "--once").output.endswith(" done: 1\n")
+    assert shell.run("work", "--once").output.endswith(" done: 0\n")
+    with shell.host.app.app_context():
+        found = shell.host.db.session.get_one(Verification, identifier)
+        assert found.status is Status.approved
+
+
+def test_work_once_tells_what_was_done_from_what_failed(shell: Shell, vendor: Vendor) -> None:
+    with shell.host.app.app_context():
+        identifier, row = started(shell, vendor)
+        vendor.finish(row)
+        assert vendor.notification(row.vendor_reference).arrive()
+    vendor.sandbox.set_faults([{"kind": "403"}])
+    found = shell.run("work", "--once")
+    assert found.output.endswith(" done: 0, failed and still owed: 1\n")
+    vendor.sandbox.clear_faults()
+    with clock.shifted(minutes=2):
+        assert shell.run("work", "--once").output.endswith(" done: 1\n")
     with shell.host.app.app_context():
         found = shell.host.db.session.get_one(Verification, identifier)
         assert found.status is Status.approved
@@ -175,9 +219,72 @@ def test_sandbox_command_explains_itself(shell: Shell) -> None:
     assert "--port" in found.output
 
 
-def test_app_without_the_extension_gets_a_sentence() -> None:
+def test_status_of_keys_fits_a_terminal_and_gives_each_reason_a_line(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    uri, old, new = file_uri(tmp_path), "old:" + "A" * 43, "new:" + "B" * 43
+    host = make_host(SQLALCHEMY_DATABASE_URI=uri, IDVERIFY_ENCRYPTION_KEYS=[old])
+    with host.app.app_context():
+        host.add_provider(vendor.url)
+    keys = [new, old]
+    host = make_host(tables=False, SQLALCHEMY_DATABASE_URI=uri, IDVERIFY_ENCRYPTION_KEYS=keys)
+    told = Shell(host).run("rotate-keys", "--status").output
+    assert max(map(len, told.splitlines())) <= 80
+    _, _, why = told.partition("IDVERIFY_ENCRYPTION_KEYS: old must stay:\n")
+    assert "  - 1 value(s) in idverify_provider.client_secret_sealed are sealed with it\n" in why
+    assert "  - 1 value(s) in idverify_provider.callback_key_sealed are sealed with it\n" in why
+    assert re.search(r"\n  - \d+ row\(s\) in idverify_audit are chained", why)
+
+
+@pytest.mark.parametrize("command", ["doctor", "work --once", "provider list", "rotate-keys"])
+def test_app_without_the_extension_gets_a_sentence(command: str) -> None:
     host = make_host()
     del host.app.extensions["idverify"]
-    found = host.app.test_cli_runner().invoke(args=["idverify", "doctor"])
+    found = host.app.test_cli_runner().invoke(args=["idverify", *command.split()])
     assert found.exit_code == 1
-    assert "not initialised" in found.output
+    assert found.output.startswith("Error: Flask-IDVerify is not initialised")
+    assert isinstance(found.exception, SystemExit)
+
+
+BROKEN = """
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from flask_idverify import IDVerify
+
+app = Flask(__name__)
+app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite://"
+app.config["IDVERIFY_DISPACH"] = "thread"
+IDVerify(app, SQLAlchemy(app))
+"""
+
+
+@pytest.mark.parametrize("command", ["-m flask idverify doctor", "-m flask run --port 0"])
+def test_wrong_setting_ends_a_command_of_flask_in_one_line(tmp_path: Path, command: str) -> None:
+    (tmp_path / "app.py").write_text(BROKEN)
+    found = python(tmp_path, *command.split())
+    assert found.returncode == 1
+    assert found.stderr.startswith("Error: IDVERIFY_DISPACH is no configuration key")
+    assert len(found.stderr.splitlines()) == 1
+
+
+def test_wrong_setting_shows_a_server_its_traceback(tmp_path: Path) -> None:
+    """Which imports the app, as gunicorn does."""
+    (tmp_path / "app.py").write_text(BROKEN)
+    found = python(tmp_path, "-c", "import app")
+    assert found.returncode == 1
+    assert "Traceback" in found.stderr
+    assert "ConfigurationError: IDVERIFY_DISPACH is no configuration key" in found.stderr
+
+
+def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    paths = os.pathsep.join([str(folder), *sys.path])
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": paths, "FLASK_APP": "app"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

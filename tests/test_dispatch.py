@@ -66,6 +66,11 @@ def fetched(host: Host, identifier: str) -> bool:
     return host.db.session.get_one(Verification, identifier).fetched_at is not None
 
 
+def hands() -> list[threading.Thread]:
+    """Return the living hands of this process."""
+    return [thread for thread in threading.enumerate() if thread.name == "idverify-inbox"]
+
+
 def wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
     while not condition():
@@ -78,10 +83,10 @@ def test_thread_processes_after_a_nudge_and_then_ends(make: Make, vendor: Vendor
     identifier, told = told_of(host, vendor)
     with host.app.app_context():
         assert told.arrive()
-        assert not nudger(host)._thread  # started lazily
+        assert not hands()  # started lazily
         dispatch.nudge()
     wait_for(lambda: status_of(host, identifier) == "approved")
-    wait_for(lambda: nudger(host)._thread is None)
+    wait_for(lambda: not hands())
     with host.app.app_context():
         assert owed(host) == 0
 
@@ -104,18 +109,121 @@ def test_thread_stays_for_work_that_falls_due_soon(make: Make, vendor: Vendor) -
             wait_for(lambda: status_of(host, identifier) == "approved")
 
 
-def test_many_nudges_keep_one_thread_and_lose_none(make: Make, vendor: Vendor) -> None:
+class Busy:
+    """Stands in for the inbox: a look takes until it is let go; counts who is at it at once."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.most = 0
+        self.let_go = threading.Event()
+        self.real = inbox.drain
+        self._now = 0
+        self._lock = threading.Lock()
+
+    def drain(self, _until: Any = None) -> int:
+        with self._lock:
+            self.begun += 1
+            self._now += 1
+            self.most = max(self.most, self._now)
+        self.let_go.wait(10)
+        with self._lock:
+            self._now -= 1
+        return 0
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Busy]:
+    found = Busy()
+    monkeypatch.setattr(inbox, "drain", found.drain)
+    yield found
+    found.let_go.set()
+
+
+def test_however_many_nudges_there_are_few_hands(make: Make, busy: Busy) -> None:
+    host = make("thread")
+    with host.app.app_context():
+        for _ in range(200):
+            dispatch.nudge()
+        wait_for(lambda: busy.begun == dispatch.HANDS)
+        for _ in range(200):
+            dispatch.nudge()
+    assert len(hands()) == dispatch.HANDS
+    busy.let_go.set()
+    wait_for(lambda: not hands())
+    assert busy.most == dispatch.HANDS
+    # What found all of them busy was looked after, and not two hundred times.
+    assert dispatch.HANDS < busy.begun <= 2 * dispatch.HANDS
+
+
+def test_nudge_that_finds_all_hands_busy_is_not_lost(
+    make: Make, vendor: Vendor, busy: Busy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = make("thread")
     identifier, told = told_of(host, vendor)
-    running = nudger(host)
+    monkeypatch.setattr(inbox, "next_due", lambda: None)  # nobody stays for another reason
     with host.app.app_context():
-        for _ in range(50):
-            running.nudge()
-            named = [item for item in threading.enumerate() if item.name == "idverify-inbox"]
-            assert len(named) <= 1
+        for _ in range(dispatch.HANDS):
+            dispatch.nudge()
+        wait_for(lambda: busy.begun == dispatch.HANDS)
+        # Those at work have looked before it came, and find nothing themselves.
         assert told.arrive()
-        running.nudge()
+        dispatch.nudge()
+        monkeypatch.setattr(inbox, "drain", busy.real)
+    busy.let_go.set()
     wait_for(lambda: status_of(host, identifier) == "approved")
+
+
+def test_nudge_for_which_no_thread_can_be_had_fails_nobody(
+    make: Make, vendor: Vendor, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    """The system has none left, or the interpreter ends: the callback is stored all the same."""
+    host = make("thread")
+    identifier, told = told_of(host, vendor)
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with host.app.app_context():
+        assert told.arrive()
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            for _ in range(2 * dispatch.HANDS):
+                dispatch.nudge()
+        assert "can't start new thread" in caplog.text
+        assert owed(host) == 1
+        dispatch.nudge()
+    wait_for(lambda: status_of(host, identifier) == "approved")
+
+
+def test_after_every_nudge_somebody_begins_to_look(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nudges from many threads against hands that come and go: no row stays behind."""
+    host = make("thread")
+    stored, seen, lock = set[int](), set[int](), threading.Lock()
+
+    def drain(_until: Any = None) -> int:
+        with lock:
+            seen.update(stored)
+        return 0
+
+    monkeypatch.setattr(inbox, "drain", drain)
+    monkeypatch.setattr(inbox, "next_due", lambda: None)
+
+    def work(first: int) -> None:
+        for number in range(first, first + 300):
+            with lock:
+                stored.add(number)
+            nudger(host).nudge()
+
+    crowd = [threading.Thread(target=work, args=(1000 * index,)) for index in range(4)]
+    for thread in crowd:
+        thread.start()
+    for thread in crowd:
+        thread.join(20)
+    wait_for(lambda: not hands())
+    assert len(stored) == 1200
+    assert seen == stored
 
 
 def test_worker_mode_leaves_everything_to_the_worker(make: Make, vendor: Vendor) -> None:
@@ -155,7 +263,7 @@ def test_database_that_is_away_loses_no_work_and_leaks_nothing(
     host = make("thread")
     identifier, told = told_of(host, vendor)
 
-    def away() -> int:
+    def away(_until: Any = None) -> int:
         raise OSError("Lena Gruber")
 
     monkeypatch.setattr(dispatch, "_RETRY_SECONDS", 0.05)
@@ -165,7 +273,7 @@ def test_database_that_is_away_loses_no_work_and_leaks_nothing(
             assert told.arrive()
             dispatch.nudge()
         wait_for(lambda: "OSError" in caplog.text)
-        wait_for(lambda: nudger(host)._thread is None)
+        wait_for(lambda: not hands())
     assert caplog.text.count("OSError") == 4  # it does not spin
     assert "Lena" not in caplog.text
     with host.app.app_context():
@@ -179,7 +287,7 @@ def test_inline_nudge_never_fails_the_request_it_runs_in(
     host = make("inline")
     _, told = told_of(host, vendor)
 
-    def away() -> int:
+    def away(_until: Any = None) -> int:
         raise OSError("Lena Gruber")
 
     monkeypatch.setattr(inbox, "drain", away)
@@ -198,5 +306,5 @@ def test_stopped_nudger_starts_no_further_thread(make: Make, vendor: Vendor) -> 
     with host.app.app_context():
         assert told.arrive()
         dispatch.nudge()
-        assert nudger(host)._thread is None
+        assert not hands()
         assert owed(host) == 1

@@ -14,8 +14,9 @@ import requests_mock
 from flask import Flask, request
 from flask_login import login_user
 
-from flask_idverify import clock, config, service
+from flask_idverify import clock, config, doctor, service
 from flask_idverify.sandbox import SandboxServer
+from flask_idverify.signals import identity_erased
 from tests.hosts import Host, consent, lena, make_host, served
 
 ROOT = Path(__file__).parent.parent
@@ -53,13 +54,17 @@ def quickstart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict
         "FLASK_SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path}/app.db",
         "FLASK_IDVERIFY_ENCRYPTION_KEYS": KEY,
         "FLASK_IDVERIFY_EXTERNAL_URL": "https://id.example.com",
+        "FLASK_IDVERIFY_AUDIT_KEYS": "A" * 43,
+        "FLASK_IDVERIFY_FINGERPRINT_KEYS": "F" * 43,
+        "FLASK_IDVERIFY_USER_AGENT": "ExampleCo Members/1.0",
     }
     (ini,) = blocks("README.md", "ini")
     assert {line.partition("=")[0] for line in ini.splitlines()} == set(values)
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     namespace: dict[str, Any] = {"__name__": "quickstart"}
-    exec(compile(blocks("README.md", "python")[0], "README.md", "exec"), namespace)
+    for block in blocks("README.md", "python")[:2]:
+        exec(compile(block, "README.md", "exec"), namespace)
     app: Flask = namespace["app"]
     with app.app_context():
         namespace["db"].create_all()
@@ -72,8 +77,8 @@ def quickstart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict
 def test_every_snippet_belongs_to_a_test_below() -> None:
     counted = {name: len(blocks(name, "python")) for name in pages()}
     assert counted == {
-        "README.md": 2,
-        "docs/api.md": 3,
+        "README.md": 3,
+        "docs/api.md": 4,
         "docs/architecture.md": 0,
         "docs/host.md": 11,
         "docs/keys.md": 0,
@@ -104,9 +109,38 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert ((ROOT / name).parent / target).exists(), f"{name}: {target}"
 
 
-def test_quickstart_is_about_twenty_lines_of_code() -> None:
+def test_quickstart_is_twenty_lines_of_code() -> None:
     code = [line for line in blocks("README.md", "python")[0].splitlines() if line.strip()]
-    assert len(code) <= 25
+    assert len(code) <= 20
+
+
+def test_doctor_finds_nothing_in_the_quickstart_but_what_it_says(
+    quickstart: dict[str, Any],
+) -> None:
+    with quickstart["app"].app_context():
+        provider = quickstart["idverify"].add_provider(
+            name="Jumio EU",
+            type="Jumio",
+            client_id="token",
+            client_secret="secret",
+            endpoint="https://lon.netverify.com",
+        )
+        quickstart["idverify"].link(provider)
+        quickstart["db"].session.commit()
+        found = {advice.about for advice in doctor.examine() if advice.level != "ok"}
+    assert found == {"Flask-Login", "SESSION_COOKIE_SECURE", "database"}
+
+
+def test_quickstart_erases_its_copy_with_the_person(quickstart: dict[str, Any]) -> None:
+    db, user_model = quickstart["db"], quickstart["User"]
+    with quickstart["app"].app_context():
+        user = user_model(real_name="Ada Example")
+        db.session.add(user)
+        db.session.commit()
+        for user_id in ("closed:1", "7", "1"):
+            assert user.real_name == "Ada Example"
+            identity_erased.send(quickstart["app"], user_id=user_id, identity="x")
+        assert user.real_name is None
 
 
 def test_quickstart_guards_its_page_and_sends_to_ours(quickstart: dict[str, Any]) -> None:
@@ -182,7 +216,7 @@ def test_readme_start_from_an_own_view_runs(
         db.session.commit()
         with app.test_request_context():
             login_user(user)
-            code = compile(blocks("README.md", "python")[1], "README.md", "exec")
+            code = compile(blocks("README.md", "python")[2], "README.md", "exec")
             exec(code, quickstart)
             assert quickstart["verification"].status == "started"
             assert quickstart["verification"].redirect_url.startswith(sandbox.url)

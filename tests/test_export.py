@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from flask_idverify import service
+from flask_idverify import service, texts
 from flask_idverify.models import AuditEntry, CallbackRow, Identity, VendorAccount, Verification
 from tests.erasing import NOTE, PERSONAL, SIGNED, USER_ID, identity_of, live, owed, verified
 from tests.hosts import Host, consent, lena
@@ -53,13 +53,43 @@ def test_everything_that_is_held_is_in_it(host: Host, vendor: Vendor, kind: str)
     assert good["decided_by"] == "an administrator"
     (callback,) = good["callbacks"]
     assert good["vendor_reference"] in callback["body"]
-    accounts = host.db.session.scalars(select(VendorAccount.account_id)).all()
-    assert [item["account_id"] for item in found["vendor_accounts"]] == list(accounts)[:1]
+    own = select(VendorAccount.account_id).where(VendorAccount.user_id == str(user.id))
+    accounts = host.db.session.scalars(own).all()
+    assert [item["account_id"] for item in found["vendor_accounts"]] == list(accounts)
     who = {step["by"] for step in found["history"]}
     assert who == {"you", "the vendor", "an administrator"}
     assert found["complete"] is True
     assert "kept by the vendor" in found["explained"]["pictures"]
     assert "until it is erased" in found["explained"]["kept_for"]
+
+
+@pytest.mark.parametrize("kind", GENERATIONS)
+def test_each_code_in_it_stands_in_words_in_its_legend(
+    host: Host, vendor: Vendor, kind: str
+) -> None:
+    host.add_provider(vendor.url, kind)
+    user = host.add_user("lena@example.com")
+    live(host, vendor, user)
+    found = host.idverify.export(user)
+    assert found is not None
+    legend = found["legend"]
+    assert legend["standing"] == {"verified": "Verified"}
+    assert legend["status"] == {"approved": "Approved", "rejected": "Not accepted"}
+    assert legend["country"] == {"AUT": "Austria"}
+    assert legend["id_type"] == legend["type"] == {"passport": "Passport"}
+    assert legend["action"]["verification.started"] == "The vendor opened its page"
+    assert legend["rule"]["vendor"] == "The vendor's own decision"
+    assert legend["policy"]["on_warning"] == "Vendor's warnings"
+    assert legend["policy"]["review"] == "a person decides"
+    assert legend["checks_passed"]["usability"] == "The pictures can be used"
+    codes = ("document_unreadable", "face_not_comparable")
+    assert legend["reasons"] == {code: str(texts.reason(code).user) for code in codes}
+    assert {step["action"] for step in found["history"]} == set(legend["action"])
+    assert {rule for step in found["history"] if (rule := step["facts"].get("rule"))} == set(
+        legend["rule"]
+    )
+    checks = {check for attempt in found["verifications"] for check in attempt["checks_passed"]}
+    assert checks == set(legend["checks_passed"])
 
 
 def test_nothing_of_others_is_in_it(host: Host, vendor: Vendor) -> None:
@@ -154,6 +184,16 @@ def test_command_writes_a_file_that_only_its_owner_reads(
     assert json.loads(path.read_text())["complete"] is True
 
 
+def test_command_without_a_name_is_logged_as_the_command_line(
+    host: Host, run: Callable[..., Any]
+) -> None:
+    assert run("export", "1").exit_code == 0
+    assert run("export", "1", "--admin", "Vera Huber").exit_code == 0
+    query = select(AuditEntry).where(AuditEntry.action == "identity.exported")
+    entries = host.db.session.scalars(query.order_by(AuditEntry.sequence)).all()
+    assert [entry.actor for entry in entries] == ["cli", "admin:Vera Huber"]
+
+
 def test_command_prints_or_says_what_is_wrong(run: Callable[..., Any], tmp_path: Path) -> None:
     assert json.loads(run("export", "1").output)["identity"]["user_id"] == "1"
     missing = run("export", "99")
@@ -194,8 +234,9 @@ def test_erase_command_has_the_vendor_delete_at_once_or_tells_what_is_owed(
     done = run("erase", "1", *SIGN, "--yes")
     assert done.exit_code == 0
     assert "Removed: personal data of 1 verification(s)" in done.output
-    assert "Still owed at vendors: 1" in done.output
-    assert "403" in done.output
+    assert "Erased here. Still owed by vendors: 1 deletion(s):" in done.stdout
+    assert "403" in done.stdout
+    assert "`flask idverify work` goes on trying" in done.stdout
     again = run("erase", "--identity", erased(host).id, *SIGN, "--yes")
     assert (again.exit_code, "erased already" in again.output) == (1, True)
 

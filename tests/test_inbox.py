@@ -190,6 +190,62 @@ def test_failed_callback_stays_owed_with_back_off_until_it_succeeds(
     assert status(host, row) is Status.approved
 
 
+def test_callback_of_a_verification_never_ends_unprocessed_and_a_strangers_one_rests(
+    host: Host, vendor: Vendor, begin: Begin
+) -> None:
+    """However long a vendor is away: eight hours of tries, then one a day, for ever."""
+    row = begin()
+    vendor.finish(row)
+    told = vendor.notification(row.vendor_reference)
+    vendor.sandbox.set_faults([{"kind": "403", "where": "status"}])
+    assert told.arrive()
+    strange = b"callBackType=NETVERIFYID&jumioIdScanReference=0b7c9a1e-0000-4000-8000-000000000000"
+    assert inbox.receive(told.provider_key, None, strange, told.content_type)
+    for item in stored(host):
+        item.tries = 15
+    host.db.session.commit()
+    inbox.drain()
+    ours, theirs = stored(host)
+    assert (ours.tries, theirs.tries) == (16, 16)
+    assert ours.next_try_at is not None
+    assert timedelta(hours=23) < ours.next_try_at - clock.now() <= timedelta(days=1)
+    assert (theirs.next_try_at, theirs.processed_at) == (None, None)
+    assert theirs.error == "No verification has this reference (yet)."
+    vendor.sandbox.clear_faults()
+    with clock.shifted(days=1, seconds=1):
+        inbox.drain()
+    ours, theirs = stored(host)
+    assert ours.processed_at is not None
+    assert theirs.processed_at is None
+    assert status(host, row) is Status.approved
+
+
+def test_somebody_else_asking_at_this_moment_is_no_failure(
+    host: Host, vendor: Vendor, begin: Begin
+) -> None:
+    row = begin()
+    vendor.finish(row)
+    assert vendor.notification(row.vendor_reference).arrive()
+    row.leased_until = clock.now() + timedelta(seconds=30)
+    host.db.session.commit()
+    assert inbox.drain() == 1
+    (kept,) = stored(host)
+    assert (kept.tries, kept.error) == (0, None)
+    assert kept.next_try_at is not None
+
+
+def test_provider_that_cannot_be_read_is_told_in_our_words(
+    host: Host, vendor: Vendor, begin: Begin
+) -> None:
+    row = begin()
+    assert vendor.notification(row.vendor_reference).arrive()
+    row.provider.type = "Nobody"
+    host.db.session.commit()
+    inbox.drain()
+    assert "Nobody" in (stored(host)[0].error or "")
+    assert owed(host) == 1
+
+
 def test_dead_workers_lease_runs_out_and_its_callback_is_done(
     host: Host, vendor: Vendor, begin: Begin
 ) -> None:

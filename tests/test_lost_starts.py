@@ -64,8 +64,11 @@ def test_bug_in_an_adapter_leaves_no_attempt_in_the_way(
     assert host.idverify.start(user, lena()).status is Status.started
 
 
-def test_lost_process_blocks_for_minutes_only(host: Host, vendor: Vendor, user: Any) -> None:
+def test_lost_process_blocks_for_minutes_only(
+    host: Host, vendor: Vendor, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lost = lose(host, vendor, user)
+    monkeypatch.setattr("flask_idverify.service.resuming.PATIENCE", 0.0)
     with pytest.raises(VerificationInProgress, match="being started"):
         host.idverify.start(user, lena())
     with clock.shifted(minutes=4):

@@ -35,8 +35,10 @@ TABLES = {
     "idverify_identity",
     "idverify_outbox",
     "idverify_provider",
+    "idverify_provider_usage",
     "idverify_vendor_account",
     "idverify_verification",
+    "idverify_worker",
 }
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",

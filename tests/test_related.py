@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from flask_idverify import clock, queries
-from flask_idverify.models import AuditEntry, Verification
+from flask_idverify import clock, queries, service
+from flask_idverify.models import AuditEntry, Base, Verification
 from flask_idverify.service.related import LIMIT, resolve
 from tests.hosts import Host, consent, lena
 from tests.vendor import GENERATIONS, PLATFORM, V4, Vendor
@@ -50,8 +52,9 @@ def test_the_attempts_of_other_users_are_kept_and_audited(
     host.idverify.refresh(row)
     assert row.status == "rejected"
     assert row.reasons == ["repeated_face_other_data"]
-    assert row.related == [first.id, second.id]
-    assert _facts(host, row)["related"] == [first.id, second.id]
+    assert row.related == [first.related_key, second.related_key]
+    assert [found.id for found in queries.verification(row.id).related] == [first.id, second.id]
+    assert _facts(host, row)["related"] == 2
     assert first.related == []
 
 
@@ -62,7 +65,7 @@ def test_an_approval_tells_of_the_same_face_too(host: Host, vendor: Vendor, kind
     row = _start(host, "two@example.com")
     vendor.finish(row, "approve", related=[other.vendor_reference or ""])
     host.idverify.refresh(row)
-    assert (row.status, row.related) == ("approved", [other.id])
+    assert (row.status, row.related) == ("approved", [other.related_key])
 
 
 @pytest.mark.parametrize("kind", GENERATIONS)
@@ -95,7 +98,7 @@ def test_a_reference_counts_within_the_vendors_account_only(host: Host, vendor: 
         other.provider_id = provider.id
         host.db.session.commit()
         kept = resolve(host.db.session, row, [reference])
-        assert kept == ([other.id] if found else []), provider.name
+        assert kept == ([other.related_key] if found else []), provider.name
 
 
 def test_thousands_of_findings_are_cut(host: Host, vendor: Vendor) -> None:
@@ -103,7 +106,8 @@ def test_thousands_of_findings_are_cut(host: Host, vendor: Vendor) -> None:
     other = _start(host, "one@example.com")
     row = _start(host, "two@example.com")
     reference = other.vendor_reference or ""
-    assert resolve(host.db.session, row, [STRANGER] * (LIMIT - 1) + [reference]) == [other.id]
+    found = resolve(host.db.session, row, [STRANGER] * (LIMIT - 1) + [reference])
+    assert found == [other.related_key]
     assert resolve(host.db.session, row, [STRANGER] * LIMIT * 100 + [reference]) == []
 
 
@@ -129,7 +133,8 @@ def test_nothing_personal_goes_into_the_audit(host: Host, vendor: Vendor) -> Non
     host.idverify.refresh(row)
     told = json.dumps(_facts(host, row))
     assert other.user_id not in json.loads(told).values()
-    assert (other.vendor_reference or "?") not in told
+    for name in (other.vendor_reference, other.related_key, other.id, other.identity_id):
+        assert (name or "?") not in told
 
 
 def test_details_show_who_is_left_and_count_who_is_not(host: Host, vendor: Vendor) -> None:
@@ -139,9 +144,41 @@ def test_details_show_who_is_left_and_count_who_is_not(host: Host, vendor: Vendo
     vendor.finish(row, "repeated-face", related=[other.vendor_reference or ""])
     host.idverify.refresh(row)
     row.related = [*row.related, STRANGER]
-    other.erased_at = clock.now()
     host.db.session.commit()
     detail = queries.verification(row.id)
     assert [found.id for found in detail.related] == [other.id]
     assert detail.related_gone == 1
     assert queries.verification(other.id).related == ()
+
+
+@pytest.mark.parametrize("by", ["erasure", "retention"])
+def test_nothing_leads_from_an_attempt_to_a_removed_one(
+    host: Host, vendor: Vendor, by: str
+) -> None:
+    host.add_provider(vendor.url)
+    earlier = _ended(host, vendor, "one@example.com")
+    row = _start(host, "two@example.com")
+    vendor.finish(row, "repeated-face", related=[earlier.vendor_reference or ""])
+    host.idverify.refresh(row)
+    assert queries.verification(row.id).related == [earlier], "control"
+    if by == "erasure":
+        service.erase(earlier.identity, actor="user")
+    else:
+        old = clock.now() - timedelta(days=400)
+        host.db.session.execute(
+            update(Verification).where(Verification.id == earlier.id).values(finished_at=old)
+        )
+        host.db.session.commit()
+        settings = host.app.extensions["idverify"].settings
+        days = dataclasses.replace(settings, retention_days=(("rejected", 90),))
+        host.app.extensions["idverify"].settings = days
+        service.purge()
+    host.db.session.expire_all()
+    assert earlier.erased_at is not None
+    detail = queries.verification(row.id)
+    assert (list(detail.related), detail.related_gone) == ([], 1)
+    (left,) = row.related
+    for table in Base.metadata.sorted_tables:
+        for found in host.db.session.execute(select(table)).mappings():
+            if found["id"] != row.id:
+                assert left not in str(dict(found)), table.name

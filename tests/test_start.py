@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,9 +19,13 @@ from flask_idverify.errors import (
     IdentityLocked,
     NotSignedIn,
     PendingChanges,
+    VendorError,
+    VendorUnavailable,
     VerificationInProgress,
 )
 from flask_idverify.models import Identity, VendorAccount, Verification
+from flask_idverify.service import resuming
+from flask_idverify.service.attempts import failed
 from flask_idverify.states import Standing, Status
 from tests.hosts import Host, consent, lena
 from tests.vendor import GENERATIONS, PLATFORM, V4, Vendor, steps, together
@@ -33,6 +38,14 @@ def user(host: Host, vendor: Vendor) -> Any:
     """A saved user of a host whose default application has a v4 provider."""
     host.add_provider(vendor.url)
     return host.add_user("lena.gruber@example.com", real_name="Lena Marie Gruber")
+
+
+def being_started(host: Host, user: Any) -> Verification:
+    """Start; then let it be as if the vendor had not answered yet."""
+    row = host.idverify.start(user, lena())
+    row.status = Status.created
+    host.db.session.commit()
+    return row
 
 
 def rows(host: Host) -> list[Verification]:
@@ -105,12 +118,11 @@ def test_two_starts_at_once_make_one_attempt_and_one_vendor_call(
         person = file_host.db.session.get(file_host.User, 1)
         return str(file_host.idverify.start(person, lena()).id)
 
+    vendor.sandbox.set_defaults(latency=0.3)
     found = together(file_host, 6, start)
-    started = {item for item in found if isinstance(item, str)}
-    others = [item for item in found if not isinstance(item, str)]
-    # The slower ones are told, or find the page open and get the same attempt.
-    assert len(started) == 1
-    assert {type(item) for item in others} <= {VerificationInProgress}
+    # The slower ones wait for the vendor's answer to the first, or find the page open.
+    assert len(set(map(str, found))) == 1, found
+    assert isinstance(found[0], str)
     assert len(vendor.asked("start")) == 1
     with file_host.app.app_context():
         assert len(rows(file_host)) == 1
@@ -125,6 +137,77 @@ def test_second_start_while_the_page_is_open_returns_the_same_attempt(
     with pytest.raises(VerificationInProgress) as refusal:
         host.idverify.start(user, lena(id_number="U7301946"))
     assert refusal.value.verification is first
+
+
+def test_second_half_of_a_double_click_waits_for_the_first(
+    host: Host, vendor: Vendor, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = being_started(host, user)
+
+    def answer(_seconds: float) -> None:
+        host.db.session.execute(update(Verification).values(status=Status.started))
+        host.db.session.commit()
+
+    monkeypatch.setattr("time.sleep", answer)
+    second = host.idverify.start(user, lena())
+    assert (second.id, second.status) == (first.id, Status.started)
+    assert second.redirect_url is not None
+    assert len(vendor.asked("start")) == 1
+
+
+def test_a_start_that_fails_while_it_is_waited_for_is_told_and_not_repeated(
+    host: Host, vendor: Vendor, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = being_started(host, user)
+    monkeypatch.setattr("time.sleep", lambda _: failed(first, VendorUnavailable("It is down.")))
+    with pytest.raises(VendorError, match="has ended a moment ago"):
+        host.idverify.start(user, lena())
+    assert first.status is Status.error
+    assert len(vendor.asked("start")) == 1
+
+
+def test_a_vendor_that_takes_long_is_not_waited_for_by_two(
+    host: Host, vendor: Vendor, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = being_started(host, user)
+    monkeypatch.setattr("flask_idverify.service.resuming.PATIENCE", 0.0)
+    with pytest.raises(VerificationInProgress, match="being started") as refusal:
+        host.idverify.start(user, lena())
+    assert refusal.value.verification is first
+    assert first.status is Status.created
+    assert len(vendor.asked("start")) == 1
+
+
+def test_another_claim_does_not_wait_for_a_start(
+    host: Host, vendor: Vendor, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = being_started(host, user)
+    monkeypatch.delattr("time.sleep")
+    with pytest.raises(VerificationInProgress, match="Another") as refusal:
+        host.idverify.start(user, lena(id_number="U7301946"))
+    assert refusal.value.verification is first
+
+
+@pytest.mark.parametrize("seen", ["early", "when recorded"])
+def test_double_click_on_the_last_attempt_is_one_attempt(
+    host: Host, vendor: Vendor, monkeypatch: pytest.MonkeyPatch, seen: str
+) -> None:
+    """The first half uses it up before the second half looks for it."""
+    host.add_provider(vendor.url, policy={"max_attempts": 1})
+    user = host.add_user("lena@example.com")
+    first = host.idverify.start(user, lena())
+    starting = sys.modules["flask_idverify.service.start"]
+    looked: list[Any] = []
+
+    def look(*about: Any) -> Verification | None:
+        looked.append(about)
+        return resuming.resume(*about) if len(looked) > 1 else None
+
+    monkeypatch.setattr(starting, "resume", look)
+    if seen == "when recorded":
+        monkeypatch.setattr(starting, "require_attempts_left", print)
+    assert host.idverify.start(user, lena()) is first
+    assert len(vendor.asked("start")) == 1
 
 
 def test_start_is_refused_while_an_attempt_is_being_decided(

@@ -30,7 +30,8 @@ class Adapter(ABC):
     connections and tokens. Making one raises :class:`~flask_idverify.errors.InvalidProvider` when
     endpoint or options are not (or no longer) admitted. Everything that it raises afterwards is a
     :class:`~flask_idverify.errors.VendorError`, or
-    :class:`~flask_idverify.errors.ConsentMissing` from a start without due consent.
+    :class:`~flask_idverify.errors.ConsentMissing` from a start without due consent. One that does
+    not use :class:`.http.HttpClient` tells ``transport.meter`` of every exchange itself.
 
     :ivar endpoint: the account's endpoint, checked and normalised; the only base for URLs.
     """

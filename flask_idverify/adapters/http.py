@@ -24,10 +24,11 @@ from ..errors import (
     VendorBusy,
     VendorError,
     VendorProtocolError,
+    VendorRefused,
     VendorUnavailable,
 )
 from ..safe_json import loads
-from ..types import Transport
+from ..types import Exchange, Transport
 from .deadline import PunctualAdapter
 from .http_errors import advice, explained, seconds, words
 from .redaction import Redactor
@@ -93,6 +94,7 @@ class _Request(NamedTuple):
     headers: dict[str, str]
     body: bytes | None
     max_body: int
+    not_found: str | None
 
 
 class HttpClient:
@@ -100,8 +102,9 @@ class HttpClient:
 
     Headers are those of the reference, 2A.1. Redirects are errors and TLS is always verified.
     Proxies and CA bundles of the environment are honoured, ``.netrc`` and cookies never are.
-    Only calls that start nothing are repeated: GET and DELETE, on 429, 5xx and broken
-    connections.
+    Only calls that start nothing are repeated: GET and DELETE, on 5xx and broken connections, and
+    on a 429 whose ``Retry-After`` is short: it is about the whole account, and without such a word
+    a repetition would only use up more of its limit.
 
     :param secrets: what must never show up in an error's detail.
     :ivar sleep: how to wait before a repetition; tests put a recorder here.
@@ -137,6 +140,7 @@ class HttpClient:
         repeat: bool = True,
         accept: str | None = None,
         max_body: int = MAX_BODY,
+        not_found: str | None = None,
     ) -> Answer:
         """Send one request and return its 2xx answer; raise the fitting ``VendorError`` otherwise.
 
@@ -145,19 +149,23 @@ class HttpClient:
         :param repeat: ``False`` asks once even where repetition is harmless.
         :param accept: what else than JSON is asked for.
         :param max_body: the longest answer, in bytes, that is read.
+        :param not_found: what a 404 means where it is about no record; it is a
+            :class:`~flask_idverify.errors.VendorRefused` then.
         """
         headers, body = _encoded(payload, form)
         if accept is not None:
             headers["Accept"] = accept
-        request = _Request(method, url, authorization, headers, body, max_body)
+        request = _Request(method, url, authorization, headers, body, max_body, not_found)
         attempts = self.transport.retries if repeat and method in _HARMLESS else 0
         deadline = time.monotonic() + self._budget
         attempt = 0
         while True:
             result = self._exchange(request, deadline)
+            error = None if isinstance(result, Answer) else result
+            self.transport.meter(Exchange(error, with_credentials=authorization is not None))
             if isinstance(result, Answer):
                 return result
-            pause = self._pause(attempt, result.retry_after)
+            pause = self._pause(attempt, result)
             passing = isinstance(result, (VendorBusy, VendorUnavailable))
             if not passing or attempt >= attempts or pause is None:
                 raise result
@@ -167,14 +175,14 @@ class HttpClient:
             self.sleep(pause)
             attempt += 1
 
-    def _pause(self, attempt: int, retry_after: float | None) -> float | None:
-        """Return the seconds to wait, or ``None`` when the vendor asks for too many."""
+    def _pause(self, attempt: int, error: VendorError) -> float | None:
+        """Return the seconds to wait, or ``None`` when it would be for too many or nobody knows."""
         # Jitter, so that workers which failed together do not come back together.
         jitter = random.uniform(0.5, 1.5)  # nosec B311  # noqa: S311
         pause = self.transport.backoff * 2.0**attempt * jitter
-        if retry_after is None:
-            return pause
-        return None if retry_after > MAX_RETRY_AFTER else max(pause, retry_after)
+        if error.retry_after is None:
+            return None if isinstance(error, VendorBusy) else pause
+        return None if error.retry_after > MAX_RETRY_AFTER else max(pause, error.retry_after)
 
     def _exchange(self, request: _Request, deadline: float) -> Answer | VendorError:
         """Ask once. Errors are returned, so that none keeps another (with its URL) as context."""
@@ -207,26 +215,26 @@ class HttpClient:
                         "vendor's own endpoint, or run the app with TESTING or DEBUG.",
                         status=response.status_code,
                     )
-                return self._judge(
-                    response, _read(response, deadline, request.max_body), request.max_body
-                )
+                return self._judge(response, _read(response, deadline, request.max_body), request)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             failure = explained(error, urlsplit(request.url).hostname or "the endpoint")
         return failure[0](failure[1])
 
     def _judge(
-        self, response: requests.Response, body: bytes | None, max_body: int
+        self, response: requests.Response, body: bytes | None, request: _Request
     ) -> Answer | VendorError:
         status = response.status_code
         if body is None:
             return VendorProtocolError(
-                f"The vendor's answer is longer than {max_body} bytes; check the endpoint.",
+                f"The vendor's answer is longer than {request.max_body} bytes; check the endpoint.",
                 status=status,
             )
         if 200 <= status < 300:
             kind_of = response.headers.get("Content-Type", "")
             return Answer(status, body, response.headers.get("Date"), kind_of)
         kind, hint = advice(status)
+        if status == 404 and request.not_found is not None:
+            kind, hint = VendorRefused, request.not_found
         return kind(
             f"The vendor answered HTTP {status}: {hint}",
             status=status,

@@ -51,7 +51,8 @@ _ADVICE: dict[int, Failure] = {
     ),
     404: (
         VendorRecordMissing,
-        "it does not know the record; it was deleted, or belongs to another account or region.",
+        "it does not know the record; it was deleted, is not there yet, or the provider's endpoint "
+        "(also its region) or credentials have changed since the verification was started.",
     ),
     429: (VendorBusy, "its rate limit is reached; wait before the next request."),
 }

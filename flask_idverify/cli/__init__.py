@@ -1,6 +1,16 @@
 """``flask idverify …``: the extension at the command line."""
 
-from . import audit, checks, keys, people, providers, retention, work
+from . import audit, callbacks, checks, keys, people, providers, retention, work
 from .group import commands
 
-__all__ = ["audit", "checks", "commands", "keys", "people", "providers", "retention", "work"]
+__all__ = [
+    "audit",
+    "callbacks",
+    "checks",
+    "commands",
+    "keys",
+    "people",
+    "providers",
+    "retention",
+    "work",
+]

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from .. import audit, runtime
 from ..audit_chain import AuditUnchecked
 from ..audit_rows import nothing_there
-from ..errors import AuditBroken, ConfigurationError, IDVerifyError
+from ..errors import AuditBroken, IDVerifyError
 from ..models import AuditEntry, Identity
 from .group import Problem, commands
 from .progress import progress
@@ -157,10 +157,7 @@ def public_key_command() -> None:
     """Print the public half of the signing key, for those who check exports."""
     from .. import audit_export
 
-    try:
-        click.echo(audit_export.public_key())
-    except ConfigurationError as error:
-        raise Problem(str(error)) from None
+    click.echo(audit_export.public_key())
 
 
 @audit_commands.command("export")
@@ -193,7 +190,7 @@ def export(
             header = audit_export.export(
                 session, output, kind, part, tell=breaks.tell, progress=step
             )
-    except (ConfigurationError, audit_export.ExportRefused) as error:
+    except audit_export.ExportRefused as error:
         raise Problem(str(error)) from None
     breaks.tell_keys()
     click.echo(f"{header['entries']} entries of {header['chains']} chains: {output}, {output}.sig")

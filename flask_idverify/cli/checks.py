@@ -9,18 +9,14 @@ import click
 from flask.cli import with_appcontext
 
 from .. import doctor
-from ..errors import ConfigurationError
-from .group import MARKS, Problem, commands
+from .group import MARKS, commands
 
 
 @commands.command("doctor")
 @with_appcontext
 def doctor_command() -> None:
     """Look for the usual mistakes; exit code 1 when something cannot work."""
-    try:
-        found = doctor.examine()
-    except ConfigurationError as error:
-        raise Problem(str(error)) from None
+    found = doctor.examine()
     for advice in found:
         click.echo(f"{MARKS[advice.level]}  {advice.about}: {advice.message}")
     errors = sum(advice.level == "error" for advice in found)

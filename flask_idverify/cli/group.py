@@ -7,6 +7,8 @@ from flask.cli import AppGroup
 
 from .. import origin
 
+#: What the audit log calls somebody at the prompt who gave no name.
+ACTOR = "cli"
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 
 

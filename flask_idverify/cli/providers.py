@@ -3,22 +3,52 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 import click
-from flask.cli import AppGroup, with_appcontext
-from sqlalchemy import select
+from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
-from .. import runtime, service
-from ..errors import IDVerifyError, NotFound
-from ..models import Provider
-from ..types import CheckStep
-from .group import MARKS, Problem, commands
+from .. import queries, runtime, service
+from ..errors import IDVerifyError, InvalidProvider, NotFound
+from ..texts import sentence
+from ..types import CheckStep, Option
+from .group import ACTOR, MARKS, Problem, commands
 
 provider_commands = AppGroup("provider", help="Configured vendor accounts.")
 commands.add_command(provider_commands)
 
 
-@provider_commands.command("add")
+class _WithOptions(click.Command):
+    """Lists in its help what each provider type can be given by ``--option``."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section for each type."""
+        # Help is written before a command has its app context.
+        with ctx.ensure_object(ScriptInfo).load_app().app_context():
+            registry = runtime.current().registry
+        for name in registry.types():
+            with formatter.section(f"--option names of type {name!r}"):
+                formatter.write_dl(
+                    [(option.name, _told(option)) for option in registry.get(name).options]
+                )
+
+
+def _told(option: Option) -> str:
+    """Return in a line what an option is, and what it takes."""
+    takes = ", ".join(
+        value if value == label else f"{value} ({label})" for value, label in option.choices
+    )
+    if option.limits:
+        takes = f"{option.limits[0]} to {option.limits[1]}"
+    parts = [f"{option.label}.", sentence(option.help), takes and f"Takes: {takes}."]
+    if option.required:
+        parts.append("Required.")
+    elif option.default is not None:
+        parts.append(f"Default: {option.default}.")
+    return " ".join(filter(None, parts))
+
+
+@provider_commands.command("add", cls=_WithOptions)
 @click.option("--name", required=True, help="Your name for the account.")
 @click.option("--type", "provider_type", required=True, help="Jumio, or Jumio Platform.")
 @click.option("--client-id", required=True, help="API token or OAuth client id.")
@@ -30,7 +60,7 @@ commands.add_command(provider_commands)
     help="Asked for when not given; IDVERIFY_CLIENT_SECRET in the environment also serves.",
 )
 @click.option("--endpoint", required=True, help="Base URL of the vendor's API.")
-@click.option("--option", "pairs", multiple=True, help="name=value, as the type knows them.")
+@click.option("--option", "pairs", multiple=True, help="name=value; names are listed below.")
 @with_appcontext
 def provider_add(
     *,
@@ -41,14 +71,18 @@ def provider_add(
     endpoint: str,
     pairs: tuple[str, ...],
 ) -> None:
-    """Add a vendor account."""
-    options = {}
+    """Add a vendor account.
+
+    Nothing is sent to the vendor; `provider test` does that.
+    """
+    options: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
             raise Problem(f"--option {pair!r}: expected name=value.")
         options[key.strip()] = value.strip()
     try:
+        _require_options(provider_type, options)
         row = service.add_provider(
             name=name,
             type=provider_type,
@@ -56,7 +90,7 @@ def provider_add(
             client_secret=client_secret,
             endpoint=endpoint,
             options=options,
-            actor="cli",
+            actor=ACTOR,
         )
         runtime.current().db.session.commit()
         click.echo(f"Added provider {row.name!r}. Next: flask idverify link {row.name!r}")
@@ -65,16 +99,35 @@ def provider_add(
         raise Problem.of(error) from None
 
 
+def _require_options(provider_type: str, options: Mapping[str, str]) -> None:
+    """Have what the type cannot do without be said; a form shows its default, a prompt does not."""
+    registry = runtime.current().registry
+    known = registry.get(provider_type).options if provider_type in registry.types() else ()
+    for option in known:
+        if option.required and not options.get(option.name):
+            raise InvalidProvider(
+                option.name,
+                f"is required by {provider_type}; add --option {option.name}=… {option.help}",
+            )
+
+
 @provider_commands.command("list")
 @with_appcontext
 def provider_list() -> None:
     """List the vendor accounts; secrets are never shown."""
-    rows = runtime.current().db.session.scalars(select(Provider).order_by(Provider.name)).all()
-    if not rows:
+    uses = queries.providers()
+    if not uses:
         click.echo("No providers. Add one with: flask idverify provider add")
-    for row in rows:
+    for use in uses:
+        row = use.provider
         state = "enabled" if row.enabled else "disabled"
-        click.echo(f"{row.name}\t{row.type}\t{row.endpoint}\t{state}")
+        calls = f"{use.today.calls} calls today"
+        words = [row.name, row.type, row.endpoint, state, calls]
+        if row.trouble:
+            words.append("not let in by the vendor: see doctor")
+        if row.is_backed_off:
+            words.append(f"left alone until {row.backed_off_until:%Y-%m-%d %H:%M:%S} UTC")
+        click.echo("\t".join(words))
 
 
 @provider_commands.command("test")
@@ -110,7 +163,7 @@ def link(provider: str, application: str | None, position: int | None) -> None:
     """Link PROVIDER to APPLICATION (default application when left out)."""
     try:
         known = _application_exists(application)
-        row = service.link(provider, application, position, actor="cli")
+        row = service.link(provider, application, position, actor=ACTOR)
         runtime.current().db.session.commit()
     except IDVerifyError as error:
         raise Problem.of(error) from None

@@ -20,7 +20,7 @@ from ..errors import ErasureRefused, IDVerifyError
 from ..models import Identity, OutboxRow
 from ..service import retention
 from ..service.identities import former_identities
-from .group import Problem, commands
+from .group import ACTOR, Problem, commands
 from .progress import progress
 
 _BY_ID = click.option(
@@ -95,6 +95,10 @@ def erase(
 
     That they were verified or refused, when and by which rule stays. They may start anew. Of a
     deleted user this tells the --identity to give, since their id may be somebody else's by now.
+
+    Exit code 0 means that they are erased here. What a vendor could not delete at once stays owed:
+    the last lines say so, `flask idverify work` goes on, and `flask idverify doctor` tells until
+    it is done.
     """
     with _told():
         row = _identity(user_id, identity_id)
@@ -139,16 +143,20 @@ def _settle(subject: str, *, wait: bool) -> None:
         with progress(owed, "Deleting at the vendor") as step:
             # Never more often than there are rows: a lease or a back-off ends it too.
             for _ in range(owed):
-                if not (done := outbox.drain_owed(subject)):
+                if not (tried := sum(outbox.drain_owed(subject))):
                     break
-                step(done)
+                step(tried)
     left = service.owed_of(subject)
     if not left:
-        click.echo("Nothing is owed at a vendor.")
+        click.echo("Erased here, and no vendor owes a deletion.")
         return
-    click.echo(f"Still owed at vendors: {len(left)}. `flask idverify work` goes on trying.")
+    click.echo(f"Erased here. Still owed by vendors: {len(left)} deletion(s):")
     for row in left:
         _tell_owed(row)
+    click.echo(
+        "`flask idverify work` goes on trying, `flask idverify doctor` tells until it is done; see "
+        "docs/personal-data.md."
+    )
 
 
 def _tell_owed(row: OutboxRow) -> None:
@@ -159,7 +167,10 @@ def _tell_owed(row: OutboxRow) -> None:
 @commands.command("export")
 @click.argument("user_id", required=False)
 @_BY_ID
-@click.option("--admin", default="cli", help="Who asks; kept in the audit log.")
+@click.option(
+    "--admin",
+    help="Who asks; kept in the audit log. Without it the log says `cli`: somebody at this prompt.",
+)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -168,7 +179,12 @@ def _tell_owed(row: OutboxRow) -> None:
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 @with_appcontext
 def export(
-    *, user_id: str | None, identity_id: str | None, admin: str, output: Path | None, force: bool
+    *,
+    user_id: str | None,
+    identity_id: str | None,
+    admin: str | None,
+    output: Path | None,
+    force: bool,
 ) -> None:
     """Write all that is held of the person with USER_ID as JSON. Audited.
 
@@ -179,7 +195,7 @@ def export(
     if output is not None and output.exists() and not force:
         raise Problem(f"{output} exists; choose another name, or --force.")
     with _told():
-        found = service.export(row, actor=f"admin:{admin}")
+        found = service.export(row, actor=f"admin:{admin}" if admin else ACTOR)
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     if output is None:
         click.echo(text, nl=False)
@@ -213,6 +229,7 @@ def purge(*, dry_run: bool, limit: int | None) -> None:
     """
     if not retention.is_configured():
         click.echo("IDVERIFY_RETENTION_DAYS is not set: everything is kept until it is erased.")
+        service.purge(dry_run=dry_run)  # what is nobody's: old numbers of calls
         return
     with (
         _told(),

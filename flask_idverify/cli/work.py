@@ -12,7 +12,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from .. import clock, inbox, origin, runtime
+from .. import clock, inbox, origin, runtime, workers
 from .group import commands
 
 _LONGEST_PAUSE = 60.0
@@ -49,13 +49,16 @@ def work(*, once: bool, interval: float, concurrency: int) -> None:
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, ask_to_stop)
-    hands = [_Hand(app, stop, interval, once=once) for _ in range(concurrency)]
+    life = workers.Heartbeat("cron" if once else "work", concurrency)
+    hands = [_Hand(app, stop, interval, life, once=once) for _ in range(concurrency)]
     others = [threading.Thread(target=hand.run, name="idverify-work") for hand in hands[1:]]
     for thread in others:
         thread.start()
     hands[0].run()
     for thread in others:
         thread.join()
+    if not once:
+        life.end()
     if once and any(hand.failed for hand in hands):
         sys.exit(1)
 
@@ -63,10 +66,19 @@ def work(*, once: bool, interval: float, concurrency: int) -> None:
 class _Hand:
     """One of those who work side by side."""
 
-    def __init__(self, app: Flask, stop: threading.Event, interval: float, *, once: bool) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        stop: threading.Event,
+        interval: float,
+        life: workers.Heartbeat,
+        *,
+        once: bool,
+    ) -> None:
         self._app = app
         self._stop = stop
         self._interval = interval
+        self._life = life
         self._once = once
         self.failed = False
 
@@ -80,15 +92,30 @@ class _Hand:
             if self._once:
                 return
             pause = min(pause * 2, _LONGEST_PAUSE) if self.failed else self._interval
-            self._stop.wait(pause)
+            self._rest(pause)
+
+    def _rest(self, seconds: float) -> None:
+        """Wait for the next look, and give signs of life meanwhile."""
+        beat = workers.BEAT.total_seconds()
+        while seconds > 0 and not self._stop.wait(min(seconds, beat)):
+            seconds -= beat
+            if seconds > 0:
+                with self._app.app_context():
+                    self._life.beat()
+
+    def _is_over(self) -> bool:
+        """Give a sign of life between two pieces, and say whether to stop."""
+        self._life.beat()
+        return self._stop.is_set()
 
     def _drain(self) -> bool:
         try:
-            done = inbox.drain(until=self._stop.is_set)
+            tried = inbox.work_through(until=self._is_over)
         except SQLAlchemyError as error:
             # The database may come back; its message may hold values, so only the kind is told.
             click.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} failed: {type(error).__name__}", err=True)
             return False
-        if done or self._once:
-            click.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} done: {done}")
+        if any(tried) or self._once:
+            owed = f", failed and still owed: {tried.failed}" if tried.failed else ""
+            click.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} done: {tried.done}{owed}")
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import runtime
 from . import app as around
-from . import stored
+from . import stored, vendors, work
 from .advice import Advice
 
 __all__ = ["Advice", "examine"]
@@ -14,7 +14,7 @@ def examine() -> list[Advice]:
     """Look at the current app and return everything worth saying, the good news included."""
     app = runtime.current()
     found: list[Advice] = []
-    for part in (
+    around_us = (
         around.settings,
         around.late,
         around.login,
@@ -22,12 +22,22 @@ def examine() -> list[Advice]:
         around.celery,
         around.callbacks,
         around.retention,
-        stored.tables,
         stored.database,
+        stored.tables,
+    )
+    in_our_tables = (
         stored.keys,
         stored.providers,
+        vendors.standing,
         stored.applications,
         stored.owed,
-    ):
+        work.seen,
+        work.callbacks,
+    )
+    for part in around_us:
         found.extend(part(app))
+    if stored.missing(app):
+        return found
+    for look in in_our_tables:
+        found.extend(look(app))
     return found

@@ -15,15 +15,26 @@ from ..service.providers import clean_endpoint
 from .advice import Advice, ok
 
 
+def missing(app: Runtime) -> list[str]:
+    """Return our tables and columns that the database lacks; nothing stored can be looked at."""
+    inspected = inspect(app.db.engine)
+    found = []
+    for table in Base.metadata.sorted_tables:
+        if not inspected.has_table(table.name):
+            found.append(table.name)
+            continue
+        present = {column["name"] for column in inspected.get_columns(table.name)}
+        found += [f"{table.name}.{name}" for name in set(table.columns.keys()) - present]
+    return sorted(found)
+
+
 def tables(app: Runtime) -> Iterator[Advice]:
     """Look for our tables."""
-    present = set(inspect(app.db.engine).get_table_names())
-    missing = [table.name for table in Base.metadata.sorted_tables if table.name not in present]
-    if missing:
+    if lacking := missing(app):
         yield Advice(
             "error",
             "tables",
-            f"missing: {', '.join(missing)}. Run `flask db migrate` and `flask db upgrade`, or "
+            f"missing: {', '.join(lacking)}. Run `flask db migrate` and `flask db upgrade`, or "
             "db.create_all().",
         )
     else:
@@ -55,9 +66,6 @@ def keys(app: Runtime) -> Iterator[Advice]:
         yield ok("IDVERIFY_AUDIT_SIGNING_KEY", "is set.")
     else:
         yield ok("IDVERIFY_AUDIT_SIGNING_KEY", "not set: `audit export` is refused.")
-    inspected = inspect(app.db.engine)
-    if not all(inspected.has_table(table.name) for table in Base.metadata.sorted_tables):
-        return
     lacking: dict[tuple[str, str], list[str]] = {}
     for purpose, place, key_id in key_usage.missing():
         lacking.setdefault((purpose, key_id), []).append(place)
@@ -75,14 +83,8 @@ def keys(app: Runtime) -> Iterator[Advice]:
         )
 
 
-def _tables_present(app: Runtime) -> bool:
-    return inspect(app.db.engine).has_table(Provider.__tablename__)
-
-
 def providers(app: Runtime) -> Iterator[Advice]:
     """Look at each vendor account."""
-    if not _tables_present(app):
-        return
     rows = app.db.session.scalars(select(Provider).order_by(Provider.name)).all()
     if not rows:
         yield Advice(
@@ -122,8 +124,6 @@ def _problem(check: Callable[[Provider], None], row: Provider) -> str | None:
 
 def applications(app: Runtime) -> Iterator[Advice]:
     """Look for applications in which nobody can start."""
-    if not _tables_present(app):
-        return
     rows = app.db.session.scalars(select(Application).order_by(Application.name)).all()
     default = app.settings.default_application
     if default not in {row.name for row in rows}:
@@ -144,8 +144,6 @@ def applications(app: Runtime) -> Iterator[Advice]:
 
 def owed(app: Runtime) -> Iterator[Advice]:
     """Look at what could not be delivered."""
-    if not inspect(app.db.engine).has_table(OutboxRow.__tablename__):
-        return
     failing = app.db.session.scalars(
         select(OutboxRow).where(OutboxRow.error.is_not(None)).order_by(OutboxRow.created_at)
     ).all()

@@ -8,7 +8,8 @@ from .base import Base
 from .inbox import CallbackRow, OutboxRow
 from .log import AuditEntry, AuditHead, Gate
 from .people import Identity, VendorAccount
-from .setup import CATEGORY, Application, Link, Provider
+from .setup import CATEGORY, Application, Link, Provider, ProviderUsage
+from .workers import WorkerRow
 
 __all__ = [
     "CATEGORY",
@@ -22,6 +23,8 @@ __all__ = [
     "Link",
     "OutboxRow",
     "Provider",
+    "ProviderUsage",
     "VendorAccount",
     "Verification",
+    "WorkerRow",
 ]

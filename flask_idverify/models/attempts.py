@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +35,7 @@ class Verification(Base):
         UniqueConstraint("active_key", name="uq_idverify_verification_active"),
         UniqueConstraint("reference", name="uq_idverify_verification_reference"),
         UniqueConstraint("callback_key_digest", name="uq_idverify_verification_callback_key"),
+        UniqueConstraint("related_key", name="uq_idverify_verification_related_key"),
         ForeignKeyConstraint(
             ["identity_id"], ["idverify_identity.id"], name="fk_idverify_verification_identity"
         ),
@@ -72,8 +74,11 @@ class Verification(Base):
     risk: Mapped[float | None] = mapped_column(Float())
     #: The vendor took an approval back (or gave one late); the admin should look.
     reversed_at: Mapped[datetime | None] = mapped_column()
-    #: Ids of other users' verifications in which the vendor saw the same face.
+    #: Keys (below) of other users' verifications in which the vendor saw the same face.
     related: Mapped[list[str]] = mapped_column(default=list)
+    #: What later verifications name this one by in ``related``: random, and nothing else knows it.
+    #: Once it is gone, what still names it leads nowhere.
+    related_key: Mapped[str | None] = mapped_column(Exact(36), default=lambda: str(uuid.uuid4()))
     policy: Mapped[dict[str, Any]] = mapped_column(default=dict)
     claim_sealed: Mapped[str | None] = mapped_column(Text())
     document_sealed: Mapped[str | None] = mapped_column(Text())
@@ -105,6 +110,9 @@ class Verification(Base):
 
     next_poll_at: Mapped[datetime | None] = mapped_column()
     polls: Mapped[int] = mapped_column(Integer(), default=0)
+    #: Since when, and how often, the vendor has said that it has no such record (404).
+    missing_since: Mapped[datetime | None] = mapped_column()
+    missing_times: Mapped[int] = mapped_column(Integer(), default=0)
     leased_until: Mapped[datetime | None] = mapped_column()
 
     claim = sealed_json("claim_sealed", Claim.to_dict, lambda data: Claim(**data))

@@ -32,6 +32,7 @@ class CallbackRow(Base):
         Index("ix_idverify_callback_provider", "provider_id"),
         Index("ix_idverify_callback_verification", "verification_id", "received_at"),
         Index("ix_idverify_callback_due", "next_try_at"),
+        Index("ix_idverify_callback_open", "processed_at", "received_at"),
     )
 
     provider_id: Mapped[str] = mapped_column(Exact(36))
@@ -51,6 +52,7 @@ class CallbackRow(Base):
 
     body = sealed_bytes("body_sealed")
 
+    provider: Mapped[Provider] = relationship()
     verification: Mapped[Verification | None] = relationship()
 
 

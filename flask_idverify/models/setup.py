@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import Boolean, Date, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import clock
@@ -34,12 +34,47 @@ class Provider(Base):
     enabled: Mapped[bool] = mapped_column(Boolean(), default=True)
     callback_key_sealed: Mapped[str] = mapped_column(Text())
     callback_key_digest: Mapped[str] = mapped_column(Exact(64))
+    #: The vendor's rate limit was reached: until then nothing is sent to it.
+    backed_off_until: Mapped[datetime | None] = mapped_column()
+    #: How often in a row it was. With a default of the database's own, so that a migration can add
+    #: the column to rows that exist.
+    refusals: Mapped[int] = mapped_column(Integer(), default=0, server_default="0")
+    #: Why the vendor does not let us in (our words and its own, masked), until it does again.
+    trouble: Mapped[str | None] = mapped_column(Text())
+    trouble_since: Mapped[datetime | None] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
     client_secret = sealed_text("client_secret_sealed")
     #: The last segment of the bare callback URL, which an admin may enter in the vendor's portal.
     callback_key = sealed_text("callback_key_sealed")
+
+    @property
+    def is_backed_off(self) -> bool:
+        """Whether the vendor has asked for peace."""
+        return self.backed_off_until is not None and self.backed_off_until > clock.now()
+
+
+class ProviderUsage(Base):
+    """How often a provider's vendor was called on one day (UTC)."""
+
+    __tablename__ = "idverify_provider_usage"
+    __table_args__ = (
+        UniqueConstraint("provider_id", "day", name="uq_idverify_provider_usage_day"),
+        ForeignKeyConstraint(
+            ["provider_id"], ["idverify_provider.id"], name="fk_idverify_provider_usage_provider"
+        ),
+        Index("ix_idverify_provider_usage_day", "day"),
+    )
+
+    provider_id: Mapped[str] = mapped_column(Exact(36))
+    day: Mapped[date] = mapped_column(Date())
+    #: Every request that was sent, repetitions and requests for tokens included.
+    calls: Mapped[int] = mapped_column(Integer(), default=0)
+    #: Of these, the ones that met the vendor's rate limit.
+    refused: Mapped[int] = mapped_column(Integer(), default=0)
+    #: Of these, the ones without an answer, or with an error; *no such record* is none.
+    failed: Mapped[int] = mapped_column(Integer(), default=0)
 
 
 class Application(Base):

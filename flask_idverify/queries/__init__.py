@@ -1,7 +1,16 @@
 """What pages read: of an admin everything, of a user their own. Only reads."""
 
 from .attempts import PAGE_SIZE, Counts, Filters, Page, status_counts, verifications
+from .callbacks import (
+    CALLBACKS_SHOWN,
+    FailedCallbacks,
+    callback,
+    failed_callback_count,
+    failed_callbacks,
+    latest_callbacks,
+)
 from .details import HISTORY, IdentityDetail, Step, VerificationDetail, identity, verification
+from .owed import OWED_SHOWN, OwedDeletion, OwedNumbers, owed_deletions, owed_numbers
 from .setup import (
     ProviderType,
     ProviderUse,
@@ -18,32 +27,47 @@ from .setup import (
     providers,
     setup_numbers,
 )
+from .usage import Usage, usage_of, usage_today
 
 __all__ = [
+    "CALLBACKS_SHOWN",
     "HISTORY",
+    "OWED_SHOWN",
     "PAGE_SIZE",
     "Counts",
+    "FailedCallbacks",
     "Filters",
     "IdentityDetail",
+    "OwedDeletion",
+    "OwedNumbers",
     "Page",
     "ProviderType",
     "ProviderUse",
     "SetupNumbers",
     "Step",
+    "Usage",
     "VerificationDetail",
     "application",
     "applications",
+    "callback",
     "default_checks",
+    "failed_callback_count",
+    "failed_callbacks",
     "identity",
     "is_linked",
+    "latest_callbacks",
     "link",
     "linkable",
+    "owed_deletions",
+    "owed_numbers",
     "provider",
     "provider_type",
     "provider_types",
     "providers",
     "setup_numbers",
     "status_counts",
+    "usage_of",
+    "usage_today",
     "verification",
     "verifications",
 ]

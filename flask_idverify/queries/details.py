@@ -39,6 +39,7 @@ class VerificationDetail:
     :ivar sealed: something could not be decrypted and is missing here.
     :ivar related: other users' verifications in which the vendor saw the same face, oldest first.
     :ivar related_gone: how many more there were that are not kept any more.
+    :ivar related_unknown: in how many records that are not known here the vendor saw it, too.
     """
 
     verification: Verification
@@ -52,6 +53,7 @@ class VerificationDetail:
     sealed: bool
     related: Sequence[Verification] = ()
     related_gone: int = 0
+    related_unknown: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,15 @@ def verification(verification_id: str) -> VerificationDetail:
         sealed=unseal.failed,
         related=related,
         related_gone=len(row.related) - len(related),
+        # Of the latest outcome; gone with everything else personal.
+        related_unknown=0 if row.erased_at else _latest(steps, "related_unknown"),
     )
+
+
+def _latest(steps: Sequence[Step], fact: str) -> int:
+    """Return a number that the last step with an outcome told, or nought."""
+    told = [step.facts.get(fact, 0) for step in steps if "rule" in step.facts]
+    return int(told[-1]) if told else 0
 
 
 def _related(row: Verification) -> Sequence[Verification]:
@@ -112,7 +122,7 @@ def _related(row: Verification) -> Sequence[Verification]:
         session()
         .scalars(
             select(Verification)
-            .where(Verification.id.in_(row.related))
+            .where(Verification.related_key.in_(row.related))
             .order_by(Verification.created_at, Verification.id)
         )
         .all()

@@ -13,6 +13,7 @@ from ..models import Application, Link, Provider, Verification
 from ..service.sessions import session
 from ..types import Option
 from .rows import counted, number, one
+from .usage import Usage, usage_today
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,12 @@ class ProviderType:
 
 @dataclass(frozen=True)
 class ProviderUse:
-    """A provider with what refers to it."""
+    """A provider with what refers to it, and how often its vendor was called today."""
 
     provider: Provider
     links: int
     verifications: int
+    today: Usage
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,13 @@ def providers() -> list[ProviderUse]:
     links = counted(Link.provider_id)
     verifications = counted(Verification.provider_id)
     rows = session().scalars(select(Provider).order_by(Provider.name)).all()
-    return [ProviderUse(row, links.get(row.id, 0), verifications.get(row.id, 0)) for row in rows]
+    today = usage_today()
+    return [
+        ProviderUse(
+            row, links.get(row.id, 0), verifications.get(row.id, 0), today.get(row.id, Usage(1))
+        )
+        for row in rows
+    ]
 
 
 def provider(provider_id: str) -> Provider:

@@ -6,6 +6,7 @@ what it did.
 """
 
 from .applications import application_named, link
+from .callbacks import replay_callback, replay_failed
 from .decisions import cancel, decide
 from .erasure import Erased, erase, would_erase
 from .export import export
@@ -25,7 +26,7 @@ from .polling import claim_fetch, note_return
 from .providers import add_provider, provider_named
 from .results import refresh, refresh_if_due
 from .retention import Purged, purge
-from .start import start, start_test
+from .start import start, start_or_resume, start_test
 from .urls import callback_url, return_url
 
 __all__ = [
@@ -55,10 +56,13 @@ __all__ = [
     "purge",
     "refresh",
     "refresh_if_due",
+    "replay_callback",
+    "replay_failed",
     "reset",
     "return_url",
     "satisfies",
     "start",
+    "start_or_resume",
     "start_test",
     "would_erase",
 ]

@@ -14,6 +14,7 @@ from ..errors import DecryptionFailed, KeyUnavailable
 from ..models import AuditEntry, CallbackRow, Identity, Verification
 from . import wiping
 from .erasure import SELF
+from .legend import legend
 from .owed import owed_of
 from .sessions import require_clean
 
@@ -27,6 +28,7 @@ _ABOUT = (
 )
 #: For readers who never saw a database.
 _EXPLAINED = {
+    "legend": "What the codes below mean, by the name of the field in which they stand.",
     "verifications": "Each attempt to check who you are: what you stated (claim), what was read "
     "from your document, when, and how it ended. 'told' is what you were shown.",
     "provider": "The vendor that checked the document for this website and took the pictures.",
@@ -52,7 +54,7 @@ def export(identity: Identity, *, actor: str) -> dict[str, Any]:
     of watchlists; whoever may not tell those (tipping off) has to look before handing it out.
     What cannot be decrypted is marked, and does not stop the rest.
 
-    :param actor: ``admin:<user id>``, or ``user`` when the person asks themself.
+    :param actor: ``admin:<user id>``, ``user`` when the person asks themself, or ``cli``.
     """
     session = require_clean()
     opened = _Opener()
@@ -64,6 +66,7 @@ def export(identity: Identity, *, actor: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "about": _ABOUT,
         "explained": {**_EXPLAINED, "kept_for": _kept_for()},
+        "legend": {},
         "exported_at": _moment(clock.now()),
         "identity": _identity(identity, opened),
         "verifications": [_attempt(session, row, opened) for row in attempts],
@@ -81,6 +84,7 @@ def export(identity: Identity, *, actor: str) -> dict[str, Any]:
         ],
         "history": _history(session, identity.subject),
     }
+    found["legend"] = legend(found)
     found["complete"] = not opened.failed
     session.rollback()  # the first statement of a transaction is the one that writes
     facts = {"verifications": len(attempts), "complete": found["complete"]}

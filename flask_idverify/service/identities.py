@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from .. import audit, clock, runtime
+from ..engines import retrying
 from ..errors import (
     DecryptionFailed,
     KeyUnavailable,
@@ -81,6 +82,7 @@ def identities_of(users: Iterable[Any]) -> dict[str, Identity]:
     return {row.user_id: row for row in rows}
 
 
+@retrying
 def identity_for(user: Any) -> Identity:
     """Return the user's identity, made and committed if there was none."""
     user_id = user_id_of(user)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from .. import audit, runtime
-from ..adapters.base import Adapter
+from .. import audit
 from ..errors import NotFound, ReasonMissing
-from ..models import Verification
+from ..models import Provider, Verification
 from ..types import FetchRequest, Image
+from .asking import asking
 from .sessions import require_clean
 
 _ERASED = "This verification was erased; its pictures are not shown any more."
@@ -22,8 +22,9 @@ def image_names(verification: Verification) -> tuple[str, ...]:
     :raises NotFound: there can be none: erased here, or never opened at the vendor.
     :raises VendorError: the vendor could not be asked, or has deleted them.
     """
-    adapter, request, _ = _at_vendor(verification)
-    return adapter.images(request)
+    provider, request, _ = _at_vendor(verification)
+    with asking(provider) as adapter:
+        return adapter.images(request)
 
 
 def image(verification: Verification, name: str, *, admin: str) -> Image:
@@ -39,8 +40,9 @@ def image(verification: Verification, name: str, *, admin: str) -> Image:
         raise ReasonMissing("A look at a picture needs the admin's name.")
     row_id = verification.id
     facts = {"verification": row_id, "image": name}
-    adapter, request, subject = _at_vendor(verification)
-    found = adapter.image(request, name)
+    provider, request, subject = _at_vendor(verification)
+    with asking(provider) as adapter:
+        found = adapter.image(request, name)
     session = require_clean()
     audit.append(session, subject, "verification.image_viewed", actor=f"admin:{admin}", facts=facts)
     # An erasure that was committed while the vendor answered wins.
@@ -52,8 +54,8 @@ def image(verification: Verification, name: str, *, admin: str) -> Image:
     return found
 
 
-def _at_vendor(verification: Verification) -> tuple[Adapter, FetchRequest, str]:
-    """Return whom to ask, what, and the audit's subject; no transaction is open afterwards."""
+def _at_vendor(verification: Verification) -> tuple[Provider, FetchRequest, str]:
+    """Return whom to ask, what, and the audit's subject."""
     session = require_clean()
     session.refresh(verification)
     subject = verification.identity.subject
@@ -67,6 +69,4 @@ def _at_vendor(verification: Verification) -> tuple[Adapter, FetchRequest, str]:
         facts=dict(verification.facts),
         patient=False,  # somebody waits for a page
     )
-    adapter = runtime.current().vendors.adapter(verification.provider)
-    session.commit()
-    return adapter, request, subject
+    return verification.provider, request, subject

@@ -9,9 +9,11 @@ from sqlalchemy import or_, true, update
 
 from .. import clock
 from ..engines import retrying
+from ..errors import VendorBusy, VendorError
 from ..models import Verification
 from ..states import UNFINISHED
 from . import schedule
+from .backoff import not_backed_off
 from .sessions import require_clean
 
 #: A fetch takes less than this; after it, another worker may try.
@@ -20,7 +22,7 @@ _LEASE = timedelta(seconds=90)
 
 @retrying
 def claim_fetch(verification: Verification, *, after_gap: bool = True, due: bool = False) -> bool:
-    """Take the right to fetch now; ``False`` while somebody else does.
+    """Take the right to fetch now; ``False`` while somebody else does or the vendor wants peace.
 
     :param after_gap: also ``False`` when somebody has just done so.
     :param due: also ``False`` when the poll that was owed has been made meanwhile.
@@ -38,6 +40,7 @@ def claim_fetch(verification: Verification, *, after_gap: bool = True, due: bool
             or_(Verification.leased_until.is_(None), Verification.leased_until < now),
             long_ago if after_gap else true(),
             Verification.next_poll_at <= now if due else true(),
+            not_backed_off(Verification.provider_id),
         )
         .values(leased_until=now + _LEASE)
         .execution_options(synchronize_session=False)
@@ -135,16 +138,27 @@ def note_fetch(session: Any, verification: Verification, *, problem: str | None 
     )
 
 
-def schedule_next(session: Any, verification: Verification, now: datetime) -> None:
-    """Set the next poll of an unfinished attempt. The caller commits."""
+def schedule_next(
+    session: Any, verification: Verification, now: datetime, *, error: VendorError | None = None
+) -> None:
+    """Set the next poll of an unfinished attempt. The caller commits.
+
+    :param error: what the vendor has just answered instead of a result. A poll that its rate limit
+        refused is made up for as soon as that lets us.
+    """
     session.refresh(verification)
     if verification.status.is_final or verification.vendor_reference is None:
         return
     since = verification.captured_at or verification.returned_at or verification.link_expires_at
     since = since or verification.created_at
+    wait = error.retry_after if error is not None else None
+    if isinstance(error, VendorBusy):
+        moment = now + schedule.patience(wait)
+    else:
+        moment = schedule.next_poll(since, now, retry_after=wait)
     session.execute(
         update(Verification)
         .where(Verification.id == verification.id)
-        .values(next_poll_at=schedule.next_poll(since, now), polls=verification.polls + 1)
+        .values(next_poll_at=moment, polls=verification.polls + 1)
         .execution_options(synchronize_session=False)
     )

@@ -13,8 +13,10 @@ from ..adapters.endpoints import check_endpoint
 from ..encryption import digest_of_secret
 from ..errors import InvalidProvider, NotFound
 from ..models import Link, OutboxRow, Provider, Verification
+from .backoff import forgive
 from .named_rows import flush_unique, required
 from .sessions import session
+from .usage import forget_provider
 
 
 def clean_endpoint(provider_type: str, endpoint: str) -> str:
@@ -81,6 +83,8 @@ def change_provider(
 ) -> Provider:
     """Change a provider and flush. An empty secret keeps the stored one.
 
+    Saving forgets the vendor's last refusal: the next call tells whether it still holds.
+
     :raises InvalidProvider: naming the field that cannot be used.
     """
     before = (provider.type, provider.client_id, provider.endpoint, provider.enabled)
@@ -108,6 +112,7 @@ def change_provider(
     if client_secret:
         provider.client_secret = client_secret
         changed.append("client_secret")
+    forgive(provider, other_account=not {"type", "client_id", "endpoint"}.isdisjoint(changed))
     flush_unique(provider)
     audit.append(
         session(), provider.id, "provider.changed", actor=actor, facts={"changed": changed}
@@ -167,6 +172,7 @@ def delete_provider(provider: Provider, *, actor: str) -> None:
             "name", "is linked or has verifications and cannot be deleted. Disable it instead."
         )
     audit.append(session(), provider.id, "provider.deleted", actor=actor)
+    forget_provider(session(), provider.id)
     session().delete(provider)
     session().flush()
 

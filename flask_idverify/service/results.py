@@ -13,6 +13,7 @@ from ..errors import (
     ConfigurationError,
     IDVerifyError,
     TransitionRefused,
+    VendorBackedOff,
     VendorError,
     VendorProtocolError,
     VendorRecordMissing,
@@ -21,13 +22,15 @@ from ..errors import (
 from ..models import Verification
 from ..policy import Policy, judge
 from ..signals import decision_reversed
-from ..states import Reason, Status
+from ..states import Status
 from ..types import Callback, FetchRequest, Outcome
 from .announcing import announce, owe_signal
 from .approval import against_locked, approve, is_duplicate, papers_of, revoke
+from .asking import asking
 from .gates import pass_gate
+from .missing import note_found, note_missing
 from .polling import claim_fetch, give_back, note_fetch, put_off, schedule_next
-from .related import resolve
+from .related import resolve, unknown
 from .schedule import SHORTEST_GAP
 from .sessions import require_clean
 from .sessions import session as current_session
@@ -48,6 +51,7 @@ def refresh(
     :param hint: a callback's content; supplies the vendor's id if the start's answer was lost.
     :param patient: repeat what the vendor answers with an error; not while a page waits.
     :raises VendorError: the vendor could not be asked; nothing has changed, a poll is scheduled.
+    :raises VendorBackedOff: nobody asks it before its rate limit lets us; nothing was sent.
     """
     session = require_clean()
     session.refresh(verification)
@@ -56,13 +60,11 @@ def refresh(
     if over or not reference:
         give_back(verification)
         return verification
-    app = runtime.current()
     policy = Policy.from_dict(verification.policy)
     provider = verification.provider
     required = policy.required_capabilities
     if required is None:
-        required = app.vendors.default_checks(provider)
-    adapter = app.vendors.adapter(provider)
+        required = runtime.current().vendors.default_checks(provider)
     request = FetchRequest(
         vendor_reference=reference,
         account_id=verification.account_id or (hint.account_id if hint else None),
@@ -71,17 +73,23 @@ def refresh(
         patient=patient,
     )
     adopted = verification.vendor_reference is None
-    session.commit()  # no vendor call inside an open transaction
+    identifier, was_missing = verification.id, verification.missing_since is not None
     try:
-        outcome = adapter.fetch(request)
+        with asking(provider) as adapter:
+            outcome = adapter.fetch(request)
         _require_ours(verification, outcome, adopted=adopted)
+    except VendorBackedOff:
+        give_back(verification)
+        raise
     except VendorError as error:
         if isinstance(error, VendorRecordMissing) and not adopted:
-            _missing(verification, error)
+            note_missing(verification, error)
             announce()
         else:
             _postpone(verification, error)
         raise
+    if was_missing:
+        note_found(identifier)
     if adopted:
         _adopt(verification, request)
     _apply(verification, outcome, policy, required)
@@ -199,9 +207,8 @@ def _apply(
         "rule": verdict.rule,
         "vendor_status": str(outcome.status),
         "risk": outcome.risk,
+        **_faces(len(related), unknown(session, verification, outcome.related)),
     }
-    if related:
-        facts["related"] = related
     if verdict.status is Status.approved:
         moved = approve(
             session,
@@ -230,6 +237,14 @@ def _apply(
     session.refresh(verification)
 
 
+def _faces(related: int, strangers: int) -> dict[str, int]:
+    """Return in how many attempts the same face was seen; not in which, since the chain could
+    never let go of them.
+    """
+    counted = {"related": related, "related_unknown": strangers}
+    return {name: count for name, count in counted.items() if count}
+
+
 def _progress(session: Any, verification: Verification, outcome: Outcome) -> None:
     """The vendor is not done: move forward if that is news, and ask again later."""
     now = clock.now()
@@ -254,30 +269,8 @@ def _postpone(verification: Verification, error: VendorError) -> None:
         .values(vendor_message=f"{error} {error.detail}".strip(), leased_until=None, fetched_at=now)
         .execution_options(synchronize_session=False)
     )
-    schedule_next(session, verification, now)
+    schedule_next(session, verification, now, error=error)
     session.commit()
-
-
-@retrying
-def _missing(verification: Verification, error: VendorRecordMissing) -> None:
-    """The vendor has deleted the record or never had it: an unfinished attempt ends in error.
-
-    One in review was fetched already; the person who has to look can do so without the vendor.
-    """
-    session = require_clean()
-    session.refresh(verification)
-    if verification.status is not Status.in_review:
-        conclude(
-            session,
-            verification,
-            Status.error,
-            actor=audit.VENDOR,
-            reasons=[Reason.vendor_record_missing],
-            retryable=True,
-        )
-    note_fetch(session, verification, problem=str(error))
-    session.commit()
-    session.refresh(verification)
 
 
 def _reversal(session: Any, verification: Verification, outcome: Outcome, policy: Policy) -> None:

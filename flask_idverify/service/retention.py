@@ -37,6 +37,7 @@ from .overdue import (
 from .owed import owe_vendor_erasure
 from .sessions import require_clean
 from .transitions import conclude
+from .usage import forget_old
 
 
 @dataclass
@@ -123,13 +124,16 @@ def purge(
     An approved attempt that carries a live standing stays until that ends (its papers running out
     is an end), and its days count from then. One that waits for a person ends as expired. The
     vendors' deletions are owed. An identity whose standing is over and whose attempts are all gone
-    loses everything too, and ``identity_erased`` is sent. A legal hold skips.
+    loses everything too, and ``identity_erased`` is sent. A legal hold skips. Numbers of calls to
+    vendors go after 400 days, whatever is set.
 
     :param progress: called with the number of pieces looked at since the last call.
     :param limit: stop after so many pieces; the next run goes on.
     :param dry_run: only count. What follows from other removals of the run is then not counted.
     """
     run = _Run(progress, limit, dry=dry_run)
+    if not dry_run:
+        forget_old(clock.now())
     for name, before in cutoffs():
         if name == UNMATCHED:
             _purge_callbacks(run, before)

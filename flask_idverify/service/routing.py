@@ -14,12 +14,13 @@ from ..errors import AttemptLimitReached, ClaimNotAccepted, InvalidClaim, NoProv
 from ..models import Application, Link, Provider, Verification
 from ..policy import Conditions, Policy, admits
 from ..states import UNCOUNTED, Reason
+from .backoff import require_peace_over
 from .providers import provider_named
 from .sessions import session as current_session
 
 
-def route(application: Application, claim: Claim, provider: Provider | str | None) -> Link:
-    """Choose the application's first enabled link that admits the claim.
+def routes(application: Application, claim: Claim, provider: Provider | str | None) -> list[Link]:
+    """Return the application's enabled links that admit the claim, in their order; at least one.
 
     :raises InvalidClaim: its country does not exist; no vendor need be asked for that.
     """
@@ -35,9 +36,8 @@ def route(application: Application, claim: Claim, provider: Provider | str | Non
             f"{' of that name' if provider is not None else ''}: link one and enable it."
         )
     refusals = [_refusal(link, claim) for link in links]
-    for link, refusal in zip(links, refusals, strict=True):
-        if refusal is None:
-            return link
+    if found := [link for link, refusal in zip(links, refusals, strict=True) if refusal is None]:
+        return found
     reason = (
         Reason.country_not_accepted
         if Reason.country_not_accepted in refusals
@@ -46,6 +46,18 @@ def route(application: Application, claim: Claim, provider: Provider | str | Non
     raise ClaimNotAccepted(
         "No provider of this application accepts such a document.", reason=str(reason)
     )
+
+
+def first_open(links: Sequence[Link]) -> Link:
+    """Return the first link whose vendor may be asked now.
+
+    :raises VendorBackedOff: all of them want peace; the error says for how long the first does.
+    """
+    for link in links:
+        if not link.provider.is_backed_off:
+            return link
+    require_peace_over(min(filter(None, (link.provider.backed_off_until for link in links))))
+    return links[0]  # it was over just now
 
 
 def _refusal(link: Link, claim: Claim) -> Reason | None:

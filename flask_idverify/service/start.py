@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import secrets
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
 
-from .. import audit, clock, runtime
+from .. import clock, runtime
 from ..claims import Claim, Consent
 from ..encryption import digest_of_secret
 from ..errors import (
     AlreadyVerified,
-    ConfigurationError,
+    AttemptLimitReached,
     ConsentMissing,
     IdentityLocked,
-    IDVerifyError,
     NoProvider,
     NotConfigured,
+    VendorError,
     VerificationInProgress,
 )
-from ..models import Application, Identity, Link, Provider, VendorAccount, Verification
+from ..models import Application, Identity, Provider, VendorAccount, Verification
 from ..policy import Policy
-from ..states import Reason, Status
+from ..states import Status
 from ..types import StartRequest
-from .announcing import announce
 from .applications import application_named
+from .asking import asking
 from .attempts import failed, opened, record
+from .backoff import require_peace_over
 from .identities import identity_for, satisfies, user_id_of
-from .results import refresh
-from .routing import attempt_limit, require_attempts_left, route
+from .resuming import FAILED, active_key, resume
+from .routing import attempt_limit, first_open, require_attempts_left, routes
 from .sessions import require_clean
-from .transitions import conclude
 from .urls import callback_url, return_url
 
 log = logging.getLogger("flask_idverify")
-
-#: Longer than any vendor call can take: such an attempt lost its process.
-_CREATED_GRACE = timedelta(minutes=3)
 
 
 def start(
@@ -55,19 +50,43 @@ def start(
     """Start verifying *user*; the browser then goes to ``verification.redirect_url``.
 
     One vendor request is made (two when an OAuth token is needed first). ``db.session`` is
-    committed around it. A second call while the vendor's page is still open returns the same
-    verification and asks the vendor nothing.
+    committed around it. A second call with the same claim while the vendor's page is still open
+    returns the same verification and asks the vendor nothing; while the first is still being
+    answered, it waits two seconds for that.
 
     :raises PendingChanges: the host has uncommitted work in ``db.session``.
     :raises NotSignedIn: the user has no id.
     :raises AlreadyVerified: they satisfy this application already.
     :raises IdentityLocked: they are verified, and the claim differs from the locked one.
-    :raises VerificationInProgress: an earlier attempt is not decided yet.
+    :raises VerificationInProgress: an earlier attempt is not decided yet, has another claim, or
+        is still being started by another request (its status is then ``created``).
     :raises AttemptLimitReached: too many attempts in 24 hours.
     :raises NoProvider: the application has no enabled provider.
     :raises ClaimNotAccepted: none of its providers takes such papers.
     :raises ConsentMissing: the provider needs consent.
+    :raises VendorBackedOff: the vendors of all links that admit the claim have reached their rate
+        limit; nothing was sent and nothing recorded.
     :raises VendorError: the vendor could not be asked, or refused; the attempt is kept as an error.
+    """
+    found, _ = start_or_resume(user, claim, consent, application, provider, locale=locale)
+    if found.status is Status.created:
+        raise VerificationInProgress("This verification is being started.", found)
+    return found
+
+
+def start_or_resume(
+    user: Any,
+    claim: Claim,
+    consent: Consent | None = None,
+    application: Application | str | None = None,
+    provider: Provider | str | None = None,
+    *,
+    locale: str | None = None,
+) -> tuple[Verification, bool]:
+    """Start as :func:`start` does; also say whether the attempt is a new one.
+
+    One that another request is still starting, with the same claim, is returned as it is: its
+    status is ``created``, and it has no ``redirect_url`` yet.
     """
     require_clean()
     user_id_of(user)
@@ -75,22 +94,33 @@ def start(
         raise TypeError("claim must be a flask_idverify.Claim")
     try:
         target = application_named(application)
-        link = route(target, claim, provider)
+        links = routes(target, claim, provider)
     except (NotConfigured, NoProvider) as error:
         # The user only reads "not available"; whoever runs the app should read why.
         log.warning("Nobody can start a verification: %s", error)
         raise
     identity = identity_for(user)
-    policy = Policy.from_dict(link.policy)
     _require_open(identity, target, claim)
-    resumed = _resume(identity, target, claim, link)
+    resumed = resume(identity, target, claim, links)
     if resumed is not None:
-        return resumed
+        return resumed, False
     # Looking for an attempt to resume may have found the result that nobody had told us.
     _require_open(identity, target, claim)
-    # A friendly word early; what counts is the same question when the attempt is recorded.
-    require_attempts_left(identity.id, attempt_limit(policy))
-    return _launch(identity, target, link.provider, policy, claim, consent, locale)
+    link = first_open(links)
+    policy = Policy.from_dict(link.policy)
+    try:
+        # A friendly word early; what counts is the same question when the attempt is recorded.
+        require_attempts_left(identity.id, attempt_limit(policy))
+        return _launch(identity, target, link.provider, policy, claim, consent, locale), True
+    except (AttemptLimitReached, VerificationInProgress) as refused:
+        # The other half of a double click may have been faster, and even have been the last
+        # attempt that was left.
+        resumed = resume(identity, target, claim, links)
+        if resumed is not None:
+            return resumed, False
+        if isinstance(refused, AttemptLimitReached):
+            raise
+        raise VendorError(FAILED) from None
 
 
 def start_test(
@@ -108,6 +138,7 @@ def start_test(
     :raises VendorError: as :func:`start`.
     """
     require_clean()
+    require_peace_over(provider.backed_off_until)
     identity = identity_for(user)
     return _launch(identity, None, provider, Policy(), claim, consent, locale)
 
@@ -124,52 +155,6 @@ def _require_open(identity: Identity, application: Application, claim: Claim) ->
         )
 
 
-def _resume(
-    identity: Identity, application: Application, claim: Claim, link: Link
-) -> Verification | None:
-    """Return the unfinished attempt if its page is still open; end it if it is over."""
-    session = require_clean()
-    key = _active_key(identity, application)
-    found = session.scalar(select(Verification).where(Verification.active_key == key))
-    if found is None:
-        return None
-    now = clock.now()
-    if found.status is Status.created:
-        if found.created_at > now - _CREATED_GRACE:
-            raise VerificationInProgress("This verification is being started.", found)
-        # Its process died between the call and the answer; a late callback may still find it.
-        _end(found, Status.expired, Reason.not_started)
-        return None
-    if found.status is Status.started and found.link_expires_at and found.link_expires_at > now:
-        if found.claim == claim and found.provider_id == link.provider_id:
-            return found
-        raise VerificationInProgress(
-            "Another verification is open. Finish it, or cancel it to change the claim.", found
-        )
-    if found.status is Status.started:
-        try:
-            found = refresh(found)
-        except (IDVerifyError, ConfigurationError):
-            # Neither a vendor that is down nor a provider that is unusable may trap the user.
-            session.rollback()
-        if found.status is Status.started:
-            _end(found, Status.expired, Reason.not_started)
-    if found.status.is_final:
-        return None
-    raise VerificationInProgress("This verification is not decided yet.", found)
-
-
-def _end(verification: Verification, status: Status, reason: Reason) -> None:
-    session = require_clean()
-    conclude(session, verification, status, actor=audit.SYSTEM, reasons=[reason], retryable=True)
-    session.commit()
-    announce()
-
-
-def _active_key(identity: Identity, application: Application) -> str:
-    return hashlib.sha256(f"{identity.id}/{application.id}".encode()).hexdigest()
-
-
 def _launch(  # noqa: PLR0917 - one caller per kind, named like the columns
     identity: Identity,
     application: Application | None,
@@ -179,8 +164,7 @@ def _launch(  # noqa: PLR0917 - one caller per kind, named like the columns
     consent: Consent | None,
     locale: str | None,
 ) -> Verification:
-    app = runtime.current()
-    adapter = app.vendors.adapter(provider)
+    adapter = runtime.current().vendors.adapter(provider)
     if adapter.needs_consent and consent is None:
         raise ConsentMissing(
             "This provider needs the user's consent (address, country, time) before it starts."
@@ -194,7 +178,7 @@ def _launch(  # noqa: PLR0917 - one caller per kind, named like the columns
         application_id=application.id if application else None,
         provider_id=provider.id,
         is_test=application is None,
-        active_key=_active_key(identity, application) if application else None,
+        active_key=active_key(identity, application) if application else None,
         policy=policy.to_dict(),
         callback_key_digest=digest_of_secret(key),
         reference=secrets.token_urlsafe(18),
@@ -217,9 +201,9 @@ def _launch(  # noqa: PLR0917 - one caller per kind, named like the columns
     # A test is an admin's, and never refused.
     limit = attempt_limit(policy) if application else None
     record(verification, identity, claim, limit=limit)
-    # From here to the answer no transaction is open.
     try:
-        started = adapter.start(request)
+        with asking(provider) as adapter:
+            started = adapter.start(request)
     except Exception as error:
         # Whatever it is (an adapter may come from anywhere), the user must be able to try again.
         failed(verification, error)

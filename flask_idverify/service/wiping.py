@@ -26,6 +26,8 @@ _PERSONAL: dict[str, Any] = {
     "vendor_reference": None,
     "account_id": None,
     "related": [],
+    # So that others, who cannot all be looked for, name nobody any more.
+    "related_key": None,
     "next_poll_at": None,
     "leased_until": None,
 }

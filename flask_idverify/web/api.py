@@ -32,7 +32,7 @@ from ..i18n import gettext
 from ..models import Verification
 from ..queries import own
 from ..safe_json import loads
-from ..states import Standing
+from ..states import Standing, Status
 from . import pages
 from .bodies import limited_body
 from .refusals import seconds_until
@@ -97,7 +97,10 @@ def identity() -> ResponseReturnValue:
 
 @blueprint.post("/verifications")
 def start() -> ResponseReturnValue:
-    """Start a verification; the answer's ``redirect_url`` is where the browser goes."""
+    """Start a verification; the answer's ``redirect_url`` is where the browser goes.
+
+    201 for a new attempt, 200 for the same one once more, 202 while another request is starting it.
+    """
     _require_token()
     data = _body()
     _require_known(data, _BODY_FIELDS)
@@ -105,9 +108,14 @@ def start() -> ResponseReturnValue:
     if application is not None and not isinstance(application, str):
         raise InvalidInput("application", "expected a name.")
     claim, consent = _claim(data), _consent(data)
-    row = service.start(_user(), claim, consent, application=_known_application(application))
+    row, is_new = service.start_or_resume(
+        _user(), claim, consent, application=_known_application(application)
+    )
     answer = jsonify(**_shown(row), redirect_url=row.redirect_url)
-    answer.status_code = 201
+    answer.status_code = 201 if is_new else 200
+    if row.status is Status.created:
+        answer.status_code = 202
+        answer.headers["Retry-After"] = str(seconds_to_next_look(row))
     answer.headers["Location"] = url_for(".verification", verification_id=row.id)
     return answer
 

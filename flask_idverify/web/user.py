@@ -23,7 +23,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from .. import service, texts
-from ..errors import IDVerifyError, TransitionRefused, VerificationInProgress
+from ..errors import IDVerifyError, TransitionRefused
 from ..guards import NEXT_URL
 from ..models import Verification
 from ..queries import own
@@ -104,7 +104,8 @@ def submit() -> ResponseReturnValue:
     if not valid:
         return _start_page(here, form, Refusal(422))
     try:
-        verification = service.start(
+        # One that another request is still starting is gone on with on its own page.
+        verification, _ = service.start_or_resume(
             _user(),
             form.claim(),
             form.given_consent(request.remote_addr or ""),
@@ -118,11 +119,6 @@ def submit() -> ResponseReturnValue:
 def _not_started(error: IDVerifyError, form: ClaimForm) -> ResponseReturnValue:
     if pages.is_hosts_mistake(error):
         raise error
-    if isinstance(error, VerificationInProgress) and error.verification is not None:
-        attempt = error.verification
-        if attempt.status is Status.created and attempt.claim == form.claim():
-            # The second half of a double click: the first is on its way.
-            return redirect(url_for(".verification", verification_id=attempt.id), 303)
     here = standpoint(_user(), request.form.get("application") or None)
     refused = refusal(error, form)
     return _start_page(refused.applied_to(here), form, refused)
@@ -177,6 +173,8 @@ def _verification_page(row: Verification, alert: str | None = None) -> str:
     hint = texts.return_hint(request.args.get("hint"))
     unfinished = not row.status.is_final
     waiting = is_waiting(row) and hint is None
+    # Where the page of an attempt that is being started goes on by itself: to the vendor.
+    after = ".proceed" if row.status is Status.created else ".verification"
     return render_template(
         "idverify/verification.html",
         verification=row,
@@ -189,6 +187,7 @@ def _verification_page(row: Verification, alert: str | None = None) -> str:
         can_retry=row.retryable and here.state in (State.form, State.step_up),
         retry_at=here.retry_at if row.status.is_final else None,
         look_again=seconds_to_next_look(row) if hint is None else None,
+        look_url=url_for(after, verification_id=row.id),
         cancel_form=CancelForm(),
         next_url=_next_url() if row.status is Status.approved else None,
     )

@@ -15,6 +15,10 @@ from ..states import Status
 
 #: As long as the service waits for an attempt whose vendor call may still be running.
 _PREPARING = timedelta(minutes=3)
+#: By then a vendor has nearly always answered a start; the user has just pressed the button.
+_ANSWERED = timedelta(seconds=30)
+#: After this somebody who has not come back to us may be done all the same, e.g. on their phone.
+_GRACE = timedelta(minutes=2)
 #: How often a waiting page looks again: (younger than, seconds). Older ones do not by themselves.
 _PACE = (
     (timedelta(minutes=2), 5),
@@ -95,12 +99,14 @@ def has_live_link(attempt: Verification) -> bool:
 
 
 def is_worth_asking(attempt: Verification) -> bool:
-    """Whether the vendor may know more: the user came back, handed in, or let the link expire."""
+    """Whether the vendor may know more: the user came back, handed in, or has had the time to."""
     if attempt.status.is_final or attempt.status is Status.created:
         return False
     if attempt.status is not Status.started:
         return True
-    return bool(attempt.returned_at or attempt.captured_at) or not has_live_link(attempt)
+    if attempt.returned_at or attempt.captured_at or not has_live_link(attempt):
+        return True
+    return attempt.created_at < clock.now() - _GRACE
 
 
 def is_waiting(attempt: Verification) -> bool:
@@ -123,6 +129,8 @@ def seconds_to_next_look(attempt: Verification) -> int | None:
     """Return when a page that shows this attempt should look again, or ``None``: not by itself."""
     if attempt.status is Status.created:
         since = attempt.created_at
+        if clock.now() - since < _ANSWERED:
+            return 2
     elif is_waiting(attempt):
         since = attempt.captured_at or attempt.returned_at or attempt.created_at
     else:

@@ -29,16 +29,13 @@ def drain(url: str, barrier: Any, told: Any) -> None:
         host.db.session.connection()  # what a running worker has done long ago
         host.db.session.rollback()
         barrier.wait(60)
-        done = 0
         begun = time.monotonic()
-        for _ in range(10):
-            try:
-                done = inbox.drain()
-                break
-            except SQLAlchemyError:
-                host.db.session.remove()  # as `flask idverify work` does: it looks again
+        try:
+            done, raised = inbox.drain(), None
+        except SQLAlchemyError as error:
+            done, raised = 0, repr(error)
         span = [begun, time.monotonic()]
-    told.put({"done": done, "met": troubles.met, "span": span})
+    told.put({"done": done, "met": troubles.met, "raised": raised, "span": span})
 
 
 def main(url: str, count: int) -> None:

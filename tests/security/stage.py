@@ -12,7 +12,14 @@ from werkzeug.test import TestResponse
 
 from flask_idverify import service
 from flask_idverify.columns import Sealed
-from flask_idverify.models import Application, Base, Identity, Provider, Verification
+from flask_idverify.models import (
+    Application,
+    Base,
+    CallbackRow,
+    Identity,
+    Provider,
+    Verification,
+)
 from tests.hosts import Host, consent, lena
 from tests.vendor import PLATFORM, Vendor
 
@@ -27,7 +34,10 @@ TYPED = {
 }
 #: What the pages may write down while somebody only looks.
 BOOKKEEPING = frozenset(
-    {"returned_at", "fetched_at", "next_poll_at", "polls", "leased_until", "vendor_message"}
+    {
+        *("returned_at", "fetched_at", "next_poll_at", "polls", "leased_until", "vendor_message"),
+        *("missing_since", "missing_times"),
+    }
 )
 Dump = dict[str, list[dict[str, Any]]]
 
@@ -167,6 +177,17 @@ class Stage:
             identity = session.scalars(
                 select(Identity).where(Identity.user_id == str(self.owner.id))
             ).one()
+            failed = CallbackRow(
+                provider_id=second.id,
+                scope=second.id,
+                digest="nobody's",
+                body=b"{}",
+                error="It matches no verification.",
+                tries=1,
+                next_try_at=None,
+            )
+            session.add(failed)
+            session.commit()
             self.values: dict[str, str] = {
                 "filename": "idverify/idverify.css",
                 "rest": "nowhere",
@@ -177,6 +198,7 @@ class Stage:
                 "identity_id": identity.id,
                 "provider_key": told.provider_key,
                 "verification_key": told.key,
+                "callback_id": failed.id,
             }
             #: Where an endpoint needs another of the same kind.
             self.special: dict[str, dict[str, str]] = {

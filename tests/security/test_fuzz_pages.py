@@ -210,9 +210,9 @@ def test_fuzz_json_api_starts_what_is_whole_and_answers_problems_to_the_rest(
         caplog.clear()
         answer = lena.browser.post("/identity/api/verifications", data=body, content_type=kind)
         answered[answer.status_code] += 1
-        assert answer.status_code in (201, 400, 404, 409, 413, 415, 422, 429)
+        assert answer.status_code in (200, 201, 400, 404, 409, 413, 415, 422, 429)
         assert answer.get_json() is not None
-        if answer.status_code != 201:
+        if answer.status_code not in (200, 201):
             assert answer.mimetype == "application/problem+json"
             assert "Gruber" not in answer.text
             assert "U7301945" not in answer.text
@@ -268,6 +268,7 @@ def test_fuzz_callback_door_keeps_what_has_the_keys_and_nothing_else(
             ran = fuzz(f"callback door of {kind}", 80, 1_500, inputs, check)
         assert refused == []
         assert ran / 20 < stored < ran
+        host.db.session.rollback()  # MariaDB would go on showing what was there before
         assert 0 < host.db.session.query(CallbackRow).count() <= stored
         now = dump(host)
         for table, rows in held.items():

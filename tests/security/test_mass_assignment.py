@@ -22,7 +22,7 @@ FORMS = [
 RANDOM = frozenset(
     {
         *("id", "reference", "vendor_reference", "account_id", "callback_key_digest"),
-        *("active_key", "mac", "previous_mac", "subject"),
+        *("active_key", "mac", "previous_mac", "related_key", "subject"),
     }
 )
 CHOSEN = {"status": "approved", "standing": "verified", "type": "Jumio Platform"}

@@ -19,7 +19,7 @@ from flask_idverify import clock, service
 from flask_idverify.encryption import digest_of_secret
 from flask_idverify.models import Identity, Link, Verification
 from flask_idverify.policy import Policy
-from flask_idverify.service.start import _active_key
+from flask_idverify.service.resuming import active_key
 from flask_idverify.states import Reason, Status
 from tests.hosts import Host, consent, lena
 
@@ -83,7 +83,7 @@ class Person:
             row.claim = lena()
             row.consent = consent()
             if not status.is_final:
-                row.active_key = _active_key(identity, link.application)
+                row.active_key = active_key(identity, link.application)
             if status is Status.started:
                 row.redirect_url = VENDOR_PAGE
                 row.link_expires_at = now + timedelta(minutes=30)

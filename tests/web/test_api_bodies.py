@@ -63,7 +63,7 @@ ODD += ['"\\ud800"', '"\\u0000"', '"\\u202e"', '"x\\ny"', "null", '""']
 
 
 #: Started, started already, no such application, or not understood.
-FINE = (201, 409, 404, 422)
+FINE = (200, 201, 409, 404, 422)
 
 
 def _members(values: dict[str, str]) -> str:

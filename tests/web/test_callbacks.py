@@ -9,6 +9,7 @@ import pytest
 from flask import Flask, request, session
 from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
+from sqlalchemy import event
 
 from flask_idverify import inbox
 from flask_idverify.models import CallbackRow, Provider
@@ -237,6 +238,20 @@ def test_the_connection_probe_is_answered_and_leaves_nothing(ready: Host, bare: 
     assert (answer.status_code, answer.data) == (200, b"idverify-callback-ok")
     wrong = browser.post("/identity/callbacks/wrong", data=b"probe", **probe)
     assert wrong.status_code == 404
+    assert _stored(ready) == []
+
+
+def test_what_could_not_be_committed_is_not_answered_200(ready: Host, bare: str) -> None:
+    def refuse(_session: Any) -> None:
+        raise OSError("the disk is full")
+
+    event.listen(ready.db.session, "before_commit", refuse)
+    ready.app.config["PROPAGATE_EXCEPTIONS"] = False
+    try:
+        answer = ready.app.test_client().post(bare, data=BODY, content_type=FORM)
+    finally:
+        event.remove(ready.db.session, "before_commit", refuse)
+    assert answer.status_code == 500
     assert _stored(ready) == []
 
 

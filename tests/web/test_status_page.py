@@ -69,6 +69,25 @@ def test_the_vendor_is_asked_once_the_browser_came_back_and_not_before(lena_at: 
         assert mocked.call_count == 1
         lena_at.browser.get(f"/identity/verifications/{row_id}")
         assert mocked.call_count == 1, "not more often than every ten seconds"
+        with clock.shifted(seconds=11):
+            lena_at.browser.get(f"/identity/verifications/{row_id}")
+        assert mocked.call_count == 2
+
+
+@pytest.mark.parametrize("path", ["/identity/verifications/{}", "/identity/api/verifications/{}"])
+def test_after_a_grace_period_a_look_asks_though_nobody_came_back(
+    lena_at: Person, path: str
+) -> None:
+    """They finished on their phone, and its callback is late or lost."""
+    row_id = lena_at.attempt(Status.started)
+    with vendor() as mocked:
+        with clock.shifted(seconds=110):
+            lena_at.browser.get(path.format(row_id))
+        assert mocked.call_count == 0
+        with clock.shifted(seconds=130):
+            lena_at.browser.get(path.format(row_id))
+            lena_at.browser.get(path.format(row_id))
+        assert mocked.call_count == 1
 
 
 def test_a_vendor_out_of_reach_does_not_break_the_status_page(lena_at: Person) -> None:

@@ -148,16 +148,6 @@ def test_a_double_click_lands_on_the_same_attempt(lena_at: Person) -> None:
     assert (mocked.call_count, lena_at.attempts()) == (1, 1)
 
 
-def test_the_faster_half_of_a_double_click_is_waited_for(lena_at: Person) -> None:
-    row_id = lena_at.attempt(Status.created)
-    answer = lena_at.post(**TYPED)
-    assert answer.status_code == 303
-    assert answer.headers["Location"] == f"/identity/verifications/{row_id}"
-    page = lena_at.browser.get(answer.headers["Location"])
-    assert "preparing" in words(page)
-    assert 'http-equiv="refresh"' in page.text
-
-
 def test_another_claim_during_an_unfinished_attempt_is_409(lena_at: Person) -> None:
     row_id = lena_at.attempt(Status.started)
     answer = lena_at.post(**{**TYPED, "id_number": "other"})

@@ -50,6 +50,7 @@ def paths(host: Host, desk: Desk, vendor: Vendor, at_vendor: str) -> list[str]:
             "/applications/new",
             f"/applications/{application.id}",
             f"/applications/{application.id}/links/{link}",
+            "/callbacks",
             "/verifications",
             "/verifications?status=canceled",
             f"/verifications/{approved}",

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from flask_idverify import inbox
+from flask_idverify import clock, inbox
 from flask_idverify.models import AuditEntry, Identity, OutboxRow, Verification
 from tests.erasing import deleted
 from tests.hosts import Host, make_host
 from tests.vendor import Vendor
-from tests.web_admin.desk import Desk, add_provider, ended, field_error, words
+from tests.web_admin.desk import ADMIN, Desk, add_provider, ended, field_error, words
 
 WHY = "Letter of Lena Gruber, 3 May"
 
@@ -165,3 +165,71 @@ def test_refused_erasure_says_so_at_the_top_and_leads_to_the_field(
     assert html.index('id="idv-error-summary"') < html.index('id="attempts-title"')
     assert 'href="#why"' in html
     assert desk.get(f"{page}/erase").status_code == 303, "its address can be loaded again"
+
+
+def test_lists_show_an_erased_person_by_a_badge_that_leads_to_what_remains(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    attempt = ended(host, vendor, "one@example.com")
+    page = page_of(host, attempt)
+    short = page.rpartition("/")[2][:8]
+    desk.send(f"{page}/erase", page, why=WHY, sure="y")
+    for path in ("/verifications", f"/verifications/{attempt}"):
+        answer = desk.get(path)
+        assert "erased:" not in answer.text
+        assert f"Erased {short}" in words(answer)
+        assert f'href="{ADMIN}{page}"' in answer.text
+
+
+def test_closed_account_is_told_without_its_inner_id(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    attempt = ended(host, vendor, "one@example.com")
+    page = page_of(host, attempt)
+    with host.app.app_context():
+        host.idverify.forget(host.db.session.query(host.User).filter_by(email="one@example.com")[0])
+    for path in ("/verifications", f"/verifications/{attempt}", page):
+        answer = desk.get(path)
+        assert "closed:" not in answer.text
+        assert "Account closed" in words(answer)
+
+
+def test_what_is_owed_is_told_where_admins_begin_and_leads_to_the_person(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    page = page_of(host, ended(host, vendor, "one@example.com"))
+    for path in ("/", "/verifications"):
+        assert "owed" not in words(desk.get(path))
+    assert "Nothing is owed" in words(desk.get("/owed"))
+    vendor.sandbox.set_faults([{"kind": "403", "where": "erase"}])
+    with clock.stopped() as moment:
+        desk.send(f"{page}/erase", page, why=WHY, sure="y")
+    since = f"{moment:%Y-%m-%d %H:%M} UTC"
+    for path in ("/", "/verifications", "/verifications?status=canceled"):
+        answer = desk.get(path)
+        told = words(answer)
+        assert "1 deletion is still owed at the vendor" in told
+        assert f"since {since}" in told
+        assert "The vendor answered HTTP 403" in told
+        assert f'href="{ADMIN}/owed"' in answer.text
+    listed = desk.get("/owed")
+    assert f'href="{ADMIN}{page}"' in listed.text
+    assert f"Vendor in use {since} 1 The vendor answered HTTP 403" in words(listed)
+    vendor.sandbox.clear_faults()
+    desk.send(f"{page}/settle", page)
+    for path in ("/", "/verifications"):
+        assert "owed" not in words(desk.get(path))
+
+
+def test_list_of_owed_deletions_is_bounded_and_says_so(
+    host: Host, desk: Desk, at_vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_idverify.queries.owed.OWED_SHOWN", 2)
+    with host.app.app_context():
+        for number in range(3):
+            row = OutboxRow(kind="vendor_erasure", subject=f"gone-{number}", provider_id=at_vendor)
+            host.db.session.add(row)
+        host.db.session.add(OutboxRow(kind="signal", subject="gone-0"))
+        host.db.session.commit()
+    assert "3 deletions are still owed" in words(desk.get("/"))
+    assert "These are the oldest 2 of 3." in words(desk.get("/owed"))

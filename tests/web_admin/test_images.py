@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree
 
 import pytest
+from requests_mock import ANY, Mocker
 from sqlalchemy import select
 
 from flask_idverify import clock, service
@@ -13,6 +15,7 @@ from tests.hosts import Host, consent, lena
 from tests.vendor import GENERATIONS, Vendor
 from tests.web_admin.desk import ADMIN, Desk, Reader, add_provider, ended, start, words
 
+STRANGERS = ["77e0c1ab-4d2f-4f0a-9c3e-0b1d2e3f4a55", "88e0c1ab-4d2f-4f0a-9c3e-0b1d2e3f4a55"]
 BOTH = pytest.mark.parametrize("kind", GENERATIONS)
 
 
@@ -72,8 +75,8 @@ def test_the_pictures_are_listed_and_shown_and_each_look_is_on_the_page(
     admin = f"admin:{desk.id}"
     assert _looks(host) == [(admin, "front"), (admin, "face")]
     told = words(desk.get(f"/verifications/{attempt}"))
-    assert told.count("Picture looked at") == 2
-    assert "Picture: Front of the document" in told
+    assert "2 pictures looked at" in told
+    assert "Pictures: Front of the document, Face" in told
 
 
 @BOTH
@@ -152,6 +155,58 @@ def test_a_vendor_that_is_down_costs_only_the_pictures(
     assert "Claim and document" in words(page)
 
 
+#: As browsers ask for what stands in an ``img``, and for a page.
+PICTURE = {"Accept": "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"}
+PAGE = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}
+
+
+@BOTH
+def test_a_picture_that_fails_says_why_in_its_place_and_alone(
+    host: Host, desk: Desk, vendor: Vendor, kind: str
+) -> None:
+    _at_vendor(host, vendor, kind)
+    attempt = ended(host, vendor, "one@example.com")
+    page = desk.get(f"/verifications/{attempt}?pictures=1")
+    assert "Fetch them all again" in words(page)
+    path = f"{ADMIN}/verifications/{attempt}/images/face"
+    vendor.sandbox.set_faults([{"kind": "403", "where": "image"}])
+    drawn = desk.browser.get(path, headers=PICTURE)
+    assert drawn.status_code == 502
+    assert drawn.mimetype == "image/svg+xml"
+    assert drawn.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert drawn.headers["Cache-Control"] == "no-store"
+    ElementTree.fromstring(drawn.data)
+    alone = desk.browser.get(path, headers=PAGE)
+    assert alone.status_code == 502
+    for told in (words(drawn), words(alone)):
+        assert "Face" in told
+        assert "The vendor answered HTTP 403" in told
+        assert "The vendor's own words:" in told
+        assert "then check its connection" not in told, "the message says it already"
+    assert f'href="{path}"' in alone.text, "a link to try again"
+    assert f'href="{ADMIN}/verifications/{attempt}"' in alone.text
+    assert _looks(host) == [], "nobody saw anything"
+    vendor.sandbox.clear_faults()
+    assert desk.browser.get(path, headers=PICTURE).mimetype in ("image/jpeg", "image/png")
+
+
+def test_the_words_of_a_vendor_cannot_become_markup_of_the_drawn_reason(
+    host: Host, desk: Desk, vendor: Vendor, requests_mock: Mocker
+) -> None:
+    _at_vendor(host, vendor, GENERATIONS[0])
+    requests_mock.register_uri(ANY, ANY, real_http=True)
+    attempt = ended(host, vendor, "one@example.com")
+    bad = {"message": "<script>1</script> & U7301945 " + "very long words " * 60}
+    requests_mock.get(re.compile(r"/images/front$"), status_code=403, json=bad)
+    path = f"{ADMIN}/verifications/{attempt}/images/front"
+    drawn = desk.browser.get(path, headers=PICTURE)
+    assert drawn.status_code == 502
+    root = ElementTree.fromstring(drawn.data)
+    assert {each.tag.rpartition("}")[2] for each in root.iter()} == {"svg", "rect", "text"}
+    lines = [each for each in root.iter() if each.tag.endswith("text")]
+    assert max(float(each.attrib["y"]) for each in lines) < float(root.attrib["height"])
+
+
 def test_what_was_erased_or_never_opened_offers_no_pictures(
     host: Host, desk: Desk, vendor: Vendor
 ) -> None:
@@ -198,3 +253,40 @@ def test_the_same_face_leads_to_the_other_users_verification(
         assert f'href="{ADMIN}/verifications/{key}"' in page.text
     assert told.count("Erased") == 1
     assert "The vendor saw the same face in:" not in words(desk.get(f"/verifications/{first}"))
+
+
+@BOTH
+def test_records_that_the_vendor_names_and_nobody_here_knows_are_counted(
+    host: Host, desk: Desk, vendor: Vendor, kind: str
+) -> None:
+    _at_vendor(host, vendor, kind)
+    other = ended(host, vendor, "a@example.com", "blurred")
+    told = {}
+    for email, strangers in (("b@example.com", STRANGERS), ("c@example.com", [])):
+        with host.app.app_context():
+            known = host.db.session.get_one(Verification, other).vendor_reference
+            row = service.start(host.add_user(email), lena(), consent())
+            own = str(row.vendor_reference)
+            vendor.finish(row, "repeated-face", related=[str(known).upper(), own, *strangers])
+            service.refresh(row)
+            told[email] = words(desk.get(f"/verifications/{row.id}"))
+    assert "saw this face in 2 records that are not known here" in told["b@example.com"]
+    assert "not known here" not in told["c@example.com"]
+    assert "Same face, another user" in told["c@example.com"]
+
+
+def test_strangers_alone_are_told_too_and_go_with_an_erasure(
+    host: Host, desk: Desk, vendor: Vendor
+) -> None:
+    _at_vendor(host, vendor, GENERATIONS[0])
+    with host.app.app_context():
+        row = service.start(host.add_user("b@example.com"), lena(), consent())
+        vendor.finish(row, "repeated-face", related=STRANGERS[:1])
+        service.refresh(row)
+        page = f"/verifications/{row.id}"
+        told = words(desk.get(page))
+        assert "Same face elsewhere" in told
+        assert "saw this face in 1 record that is not known here" in told
+        assert not [one for one in STRANGERS if one in told]
+        service.erase(row.identity, actor="user")
+    assert "Same face elsewhere" not in words(desk.get(page))

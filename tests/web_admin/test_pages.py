@@ -103,3 +103,44 @@ def test_a_host_may_bring_its_own_base_template() -> None:
 def test_every_page_has_one_name(desk: Desk, paths: list[str], tag: str) -> None:
     for path in paths:
         assert read(desk, path).count(f"<{tag}") == 1, path
+
+
+def current(page: str) -> list[str]:
+    """Return the words of the tab that a page marks as the one it belongs to."""
+    return re.findall(r'aria-current="page">([^<]*)<', page)
+
+
+def test_every_page_marks_the_one_tab_that_it_belongs_to(desk: Desk, paths: list[str]) -> None:
+    tabs = {"": "Overview", **dict.fromkeys(("identities", "owed", "callbacks"), "Verifications")}
+    for path in [*paths, "/owed", "/callbacks"]:
+        part = re.split(r"[/?]", path)[1]
+        assert current(read(desk, path)) == [tabs.get(part, part.capitalize())], path
+
+
+def test_the_page_of_a_refused_form_keeps_its_tab(desk: Desk, paths: list[str]) -> None:
+    sent = set()
+    for page in [Reader(read(desk, path)) for path in paths]:
+        for action, fields in zip(page.actions, page.forms, strict=True):
+            target = action.removeprefix(ADMIN)
+            if target in sent or "csrf_token" not in fields:
+                continue
+            sent.add(target)
+            answer = desk.post(target, {"csrf_token": fields["csrf_token"]})
+            if answer.status_code < 400:
+                continue
+            part = target.split("/")[1]
+            tab = "Verifications" if part == "identities" else part.capitalize()
+            assert current(answer.text) == [tab], target
+    assert {re.sub(r"[0-9a-f-]{36}", "*", each) for each in sent} >= {
+        "/verifications/*/reject",
+        "/identities/*/reset",
+        "/identities/*/erase",
+        "/applications/*",
+        "/providers/*/test",
+    }
+
+
+def test_tabs_are_marked_also_below_another_prefix() -> None:
+    desk = Desk(make_host(IDVERIFY_URL_PREFIX="/overview/kyc"))
+    page = desk.browser.get("/overview/kyc/admin/providers").text
+    assert current(page) == ["Providers"]

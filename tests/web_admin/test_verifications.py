@@ -357,6 +357,6 @@ def test_the_log_speaks_in_words(host: Host, desk: Desk, vendor: Vendor, at_vend
     told = page[page.index("What happened") :].partition("Decide ")[0]
     assert "Before: Started" in told
     assert "Decided by: Policy: what a warning of the vendor does" in told
-    assert "Vendor's status: In review" in told
+    assert "The vendor answered: In review" in told
     for code in ("on_warning", "in_review", "face_not_comparable", "from:"):
         assert code not in told

@@ -114,7 +114,8 @@ class JumioPlatform(JumioAdapter):
         url = f"{self.hosts.account}/api/v1/accounts"
         answer = self._again(url, request.account_id, payload) if request.account_id else None
         if answer is None:
-            answer = self._call("POST", url, payload).object()
+            nowhere = "it has no accounts at this endpoint; check the endpoint and its region."
+            answer = self._call("POST", url, payload, not_found=nowhere).object()
         account_id = identifier(mapping(answer.get("account")).get("id"))
         if account_id is None:
             raise VendorProtocolError("The vendor's answer to the start holds no account id.")
@@ -275,18 +276,11 @@ class JumioPlatform(JumioAdapter):
         return self.http.call(method, url, authorization=bearer, payload=payload, **how)
 
     def _ask_token(self) -> Answer:
-        try:
-            return self.http.call(
-                "POST",
-                f"{self.hosts.auth}/oauth2/token",
-                authorization=self.basic,
-                form={"grant_type": "client_credentials"},
-            )
-        except VendorRecordMissing as error:
-            missing = error
-        # Whoever asks for a record takes its 404 for "deleted"; this one is about no record.
-        raise VendorRefused(
-            "The vendor has no token service at this endpoint; check the endpoint and its region.",
-            status=missing.status,
-            detail=missing.detail,
+        return self.http.call(
+            "POST",
+            f"{self.hosts.auth}/oauth2/token",
+            authorization=self.basic,
+            form={"grant_type": "client_credentials"},
+            # Whoever asks for a record takes its 404 for "deleted".
+            not_found="it has no token service at this endpoint; check endpoint and region.",
         )

@@ -102,7 +102,13 @@ class JumioV4(JumioAdapter):
         if preset := self.preset(request):
             payload["presets"] = [{"index": 1, "country": preset[0], "type": preset[1]}]
         url = f"{self.endpoint}/api/v4/initiate"
-        answer = self.http.call("POST", url, authorization=self.basic, payload=payload).object()
+        answer = self.http.call(
+            "POST",
+            url,
+            authorization=self.basic,
+            payload=payload,
+            not_found="it has no API v4 at this endpoint; check the endpoint and its region.",
+        ).object()
         return self.started(
             answer,
             vendor_reference=answer.get("transactionReference"),

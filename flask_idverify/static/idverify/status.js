@@ -15,7 +15,12 @@ async function look() {
     }
     const now = await answer.json();
     if (now.status !== shown.dataset.idvStatus) {
-      location.reload();
+      if (shown.dataset.idvThen) {
+        // What was being prepared is there: on to it, with no stop here on the way back.
+        location.replace(shown.dataset.idvThen);
+      } else {
+        location.reload();
+      }
     } else if (now.look_again_in) {
       wait(now.look_again_in);
     }

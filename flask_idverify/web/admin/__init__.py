@@ -5,6 +5,7 @@ Mounted by the extension; nobody enters before the host has said who may (``admi
 
 from . import (
     applications,
+    callbacks,
     identities,
     overview,
     pictures,
@@ -18,6 +19,7 @@ from .blueprint import blueprint
 __all__ = [
     "applications",
     "blueprint",
+    "callbacks",
     "identities",
     "overview",
     "pictures",

@@ -17,7 +17,7 @@ from ...errors import IDVerifyError
 from ...service.identities import user_id_of
 from ...service.sessions import session
 from ..pages import context, is_hosts_mistake, keep_private, refuse_unprintable
-from . import wording
+from . import history, wording
 from .problems import explain
 
 blueprint = Blueprint("idverify_admin", __name__)
@@ -58,7 +58,23 @@ def _came_from_our_form() -> bool:
 
 @blueprint.context_processor
 def _context() -> dict[str, Any]:
-    return {**context(), "wording": wording, "csrf_field": csrf_field}
+    return {
+        **context(),
+        "wording": wording,
+        "history": history,
+        "csrf_field": csrf_field,
+        "section": _section(),
+    }
+
+
+def _section() -> str:
+    """Return the first part of the page's address below the overview's.
+
+    Of its rule, so that the page of a refused form belongs where the form stands, and nothing
+    depends on where the app is mounted.
+    """
+    start = next(current_app.url_map.iter_rules(f"{blueprint.name}.overview")).rule
+    return str(request.url_rule).removeprefix(start).partition("/")[0]
 
 
 def csrf_field() -> Markup:

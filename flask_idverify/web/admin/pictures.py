@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from flask import current_app, request
+from dataclasses import replace
+from textwrap import wrap
+
+from flask import current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ... import queries, service
+from ...errors import IDVerifyError, NotFound, ProviderUnusable, VendorError
 from ...i18n import gettext as _
-from .blueprint import admin_id, blueprint, page
-from .problems import Problem
+from . import wording
+from .blueprint import admin_id, blueprint, page, rollback
+from .problems import Problem, explain
 
 #: Nothing in it may run, whatever a browser takes it for, and no other page may show it.
 _HEADERS = {
@@ -16,6 +21,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Disposition": "inline",
 }
+#: What fits into a picture of words: letters in a line, lines below the title.
+_LETTERS, _LINES = 40, 12
 
 
 @blueprint.get("/verifications/<verification_id>/images/<name>")
@@ -28,7 +35,36 @@ def image(verification_id: str, name: str) -> ResponseReturnValue:
         )
         return page("problem", 403, problem=Problem(_("That did not work"), message))
     row = queries.verification(verification_id).verification
-    found = service.image(row, name, admin=admin_id())
+    try:
+        found = service.image(row, name, admin=admin_id())
+    except (VendorError, NotFound, ProviderUnusable) as error:
+        rollback()
+        return _why_not(verification_id, name, error)
     answer = current_app.response_class(found.body, mimetype=found.content_type)
+    answer.headers.update(_HEADERS)
+    return answer
+
+
+def _why_not(verification_id: str, name: str, error: IDVerifyError) -> ResponseReturnValue:
+    """Say why a picture cannot be shown: on a page, or as a picture in the page that embeds it."""
+    # Nobody fetches pictures by himself: the usual word on what happens next would be wrong.
+    problem, title = replace(explain(error), following=""), wording.picture(name)
+    if request.accept_mimetypes.best_match(["text/html", "image/svg+xml"]) != "image/svg+xml":
+        return page(
+            "picture",
+            error.http_status,
+            picture=title,
+            problem=problem,
+            verification_id=verification_id,
+            again=request.script_root + request.path,
+        )
+    told = [problem.message]
+    if problem.words:
+        told.append(_("The vendor's own words: %(words)s", words=problem.words))
+    lines = [line for text in told for line in wrap(text, _LETTERS)]
+    if len(lines) > _LINES:
+        lines[_LINES - 1 :] = ["…"]
+    drawn = render_template("idverify/admin/picture_problem.svg", picture=title, lines=lines)
+    answer = current_app.response_class(drawn, error.http_status, mimetype="image/svg+xml")
     answer.headers.update(_HEADERS)
     return answer

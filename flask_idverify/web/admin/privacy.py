@@ -10,10 +10,16 @@ from flask.typing import ResponseReturnValue
 from ... import dispatch, outbox, queries, service
 from ...errors import ErasureRefused, ReasonMissing, TransitionRefused
 from ...i18n import gettext as _
-from .blueprint import actor, blueprint, done, go, warned
+from .blueprint import actor, blueprint, done, go, page, warned
 from .forms import EraseForm
 from .identities import identity_page
 from .problems import explain
+
+
+@blueprint.get("/owed")
+def owed() -> ResponseReturnValue:
+    """Show what vendors still have to delete."""
+    return page("owed", numbers=queries.owed_numbers(), deletions=queries.owed_deletions())
 
 
 @blueprint.get("/identities/<identity_id>/erase")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...errors import IDVerifyError, VendorError
-from ...i18n import LazyText
+from ...i18n import LazyText, gettext
 from ...i18n import lazy_gettext as _
 
 _TITLES: Mapping[str, LazyText] = {
@@ -51,6 +51,11 @@ class Problem:
     message: str
     following: str = ""
     words: str = ""
+
+
+def title_of(code: str) -> str:
+    """Return what happened in a few words, by an error's code or, of a stranger's, its class."""
+    return str(_TITLES[code]) if code in _TITLES else gettext("Internal error: %(name)s", name=code)
 
 
 def explain(error: IDVerifyError) -> Problem:

@@ -135,6 +135,7 @@ def _edit_page(
         in_use=accounts.in_use(row),
         linked=queries.is_linked(row),
         callback_url=_callback_url(row),
+        usage=queries.usage_of(row),
         **values,
     )
 

@@ -61,6 +61,7 @@ def verifications() -> ResponseReturnValue:
         "verifications",
         found=found,
         kept=kept,
+        owed=queries.owed_numbers(),
         statuses=list(Status),
         providers=queries.providers(),
         applications=queries.applications(),

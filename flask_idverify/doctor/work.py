@@ -1,0 +1,61 @@
+"""Whether what is owed is being done, and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from .. import clock, queries, workers
+from ..runtime import Runtime
+from .advice import Advice, ok
+
+_START = "Run `flask idverify work` as a service, `flask idverify work --once` by cron, or a beat"
+
+
+def seen(app: Runtime) -> Iterator[Advice]:
+    """Look for workers, and for work that waits for them."""
+    shift = workers.shift()
+    minutes = int(workers.LATE.total_seconds() // 60)
+    ago = f"{_minutes(shift.seen_at)} minutes ago" if shift.seen_at else "never within a day"
+    last = f"none has been seen for {minutes} minutes (last: {ago})"
+    if shift.is_missed and shift.is_late:
+        yield Advice(
+            "error",
+            "worker",
+            f"{last}, and work is owed since {_minutes(shift.waiting_since)} minutes. {_START} "
+            "(docs/scaling.md).",
+        )
+    elif shift.is_missed:
+        yield Advice(
+            "warning",
+            "worker",
+            f"{last}, and IDVERIFY_DISPATCH is {app.settings.dispatch!r}: callbacks wait for one. "
+            f"{_START} (docs/scaling.md).",
+        )
+    elif shift.is_late:
+        yield Advice(
+            "warning",
+            "worker",
+            f"{shift.alive} at work, but work is owed since {_minutes(shift.waiting_since)} "
+            "minutes: more --concurrency, or more workers, would catch up.",
+        )
+    elif shift.alive:
+        yield ok("worker", f"{shift.alive} seen lately.")
+    else:
+        yield ok("worker", f"{last}; nothing waits for one now.")
+
+
+def callbacks(_app: Runtime) -> Iterator[Advice]:
+    """Look for callbacks that could not be processed."""
+    failed = queries.failed_callbacks(limit=1)
+    if failed.count:
+        yield Advice(
+            "warning",
+            "failed callbacks",
+            f"{failed.count}; the latest says: {failed.rows[0].error} They are tried again by "
+            "themselves; `flask idverify callbacks --failed` lists them.",
+        )
+
+
+def _minutes(moment: datetime | None) -> int:
+    return 0 if moment is None else int((clock.now() - moment).total_seconds() // 60)

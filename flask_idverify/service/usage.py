@@ -1,0 +1,81 @@
+"""How often vendors are called: a number per provider and day, kept for a little over a year."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+from sqlalchemy import delete, update
+from sqlalchemy.exc import IntegrityError
+
+from .. import clock
+from ..engines import retrying
+from ..models import ProviderUsage
+from .sessions import require_clean
+
+#: A year to compare with, and a month to look at it.
+KEPT_DAYS = 400
+
+
+def today() -> date:
+    """Return the present day in UTC, by which calls are counted."""
+    return clock.now().astimezone(timezone.utc).date()
+
+
+@retrying
+def add_calls(provider_id: str, *, calls: int, refused: int, failed: int) -> None:
+    """Add to the present day's numbers and commit.
+
+    Workers meet at this row: it is held for one statement and its commit. Whoever is the second
+    to begin a day adds to the row of the first.
+    """
+    session = require_clean()
+    counted = {"calls": calls, "refused": refused, "failed": failed}
+    day = today()
+    if _added(session, provider_id, day, counted):
+        return
+    # A new transaction: on MariaDB the UPDATE that met nothing locks the gap that we now fill.
+    session.add(ProviderUsage(provider_id=provider_id, day=day, **counted))
+    try:
+        session.commit()
+    except IntegrityError:
+        session.rollback()
+        # The day was begun a moment ago; or the provider is gone, and its numbers with it.
+        _added(session, provider_id, day, counted)
+
+
+def _added(session: Any, provider_id: str, day: date, counted: dict[str, int]) -> bool:
+    changed = session.execute(
+        update(ProviderUsage)
+        .where(ProviderUsage.provider_id == provider_id, ProviderUsage.day == day)
+        .values({name: getattr(ProviderUsage, name) + more for name, more in counted.items()})
+        .execution_options(synchronize_session=False)
+    )
+    if changed.rowcount != 1:
+        session.rollback()
+        return False
+    session.commit()
+    return True
+
+
+@retrying
+def forget_old(now: datetime) -> int:
+    """Delete numbers that nobody compares with any more, and commit; return how many."""
+    session = require_clean()
+    oldest = (now - timedelta(days=KEPT_DAYS)).date()
+    gone: Any = session.execute(
+        delete(ProviderUsage)
+        .where(ProviderUsage.day < oldest)
+        .execution_options(synchronize_session=False)
+    )
+    session.commit()
+    return int(gone.rowcount)
+
+
+def forget_provider(session: Any, provider_id: str) -> None:
+    """Delete the numbers of a provider that is being deleted. The caller commits."""
+    session.execute(
+        delete(ProviderUsage)
+        .where(ProviderUsage.provider_id == provider_id)
+        .execution_options(synchronize_session=False)
+    )
