@@ -53,7 +53,7 @@ def test_everything_that_is_held_is_in_it(host: Host, vendor: Vendor, kind: str)
     assert good["decided_by"] == "an administrator"
     (callback,) = good["callbacks"]
     assert good["vendor_reference"] in callback["body"]
-    own = select(VendorAccount.account_id).where(VendorAccount.user_id == str(user.id))
+    own = select(VendorAccount.account_id).where(VendorAccount.user_id == USER_ID)
     accounts = host.db.session.scalars(own).all()
     assert [item["account_id"] for item in found["vendor_accounts"]] == list(accounts)
     who = {step["by"] for step in found["history"]}

@@ -39,7 +39,8 @@ def erased_meanwhile(host: Host, vendor: Vendor) -> Identity:
 def traces(host: Host, identity_id: str) -> tuple[Any, ...]:
     host.db.session.remove()
     row = host.db.session.get_one(Identity, identity_id)
-    entries = host.db.session.scalars(select(AuditEntry).where(AuditEntry.subject == row.subject))
+    asked = select(AuditEntry).where(AuditEntry.subject == row.subject)
+    entries = host.db.session.scalars(asked.order_by(AuditEntry.sequence))
     after = ("identity.reset", "identity.closed")
     told = [entry.action for entry in entries if entry.action in after]
     return row.user_id, row.standing, row.number_fingerprint is None, told

@@ -55,7 +55,7 @@ def test_nothing_is_lost_or_done_twice_while_processes_are_killed(
             killer.run()
             killer.finish()
             ran = time.monotonic() - began
-            world.settle(240)
+            world.settle(900)
         except BaseException:
             with capsys.disabled():
                 print(f"\n{_table(killer.kills, {})}\n{world.service.logs()}")

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from flask_idverify import clock, service
 from flask_idverify.encryption import digest_of_secret
-from flask_idverify.models import Identity, Link, Verification
+from flask_idverify.models import Application, Identity, Link, Verification
 from flask_idverify.policy import Policy
 from flask_idverify.service.resuming import active_key
 from flask_idverify.states import Reason, Status
@@ -65,7 +65,7 @@ class Person:
         with self.host.app.app_context():
             session = self.host.db.session
             identity = service.identity_for(self.user())
-            link = session.query(Link).order_by(Link.position).limit(1).one()
+            link = session.query(Link).join(Application).filter_by(name="default").one()
             now = clock.now()
             row = Verification(
                 user_id=identity.user_id,

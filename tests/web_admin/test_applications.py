@@ -50,7 +50,10 @@ def test_an_application_is_added_and_its_display_name_changed(host: Host, desk: 
     with host.app.app_context():
         row = host.db.session.query(Application).one()
         assert (row.name, row.display_name) == ("bank", "A Bank")
-        actions = [entry.action for entry in host.db.session.query(AuditEntry)]
+        actions = [
+            entry.action
+            for entry in host.db.session.query(AuditEntry).order_by(AuditEntry.sequence)
+        ]
         assert actions == ["application.added", "application.changed"]
 
 

@@ -26,7 +26,9 @@ def _at_vendor(host: Host, vendor: Vendor, kind: str) -> None:
 def _looks(host: Host) -> list[tuple[str, str]]:
     with host.app.app_context():
         rows = host.db.session.scalars(
-            select(AuditEntry).where(AuditEntry.action == "verification.image_viewed")
+            select(AuditEntry)
+            .where(AuditEntry.action == "verification.image_viewed")
+            .order_by(AuditEntry.sequence)
         )
         return [(row.actor, row.facts["image"]) for row in rows]
 
