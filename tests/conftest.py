@@ -15,6 +15,7 @@ from flask.ctx import AppContext
 from hypothesis import settings
 
 from flask_idverify.sandbox import SandboxServer
+from tests import figures
 from tests.compiled import CompiledTemplates
 from tests.databases import SERVER, Databases, file_uri
 from tests.hosts import MADE, Host, close_all, make_host
@@ -57,6 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(figures)
     fresh = config.getoption("--seed") == "random"
     if fresh:
         config.option.seed = str(random.SystemRandom().randrange(10**6))

@@ -6,7 +6,6 @@ import importlib
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -27,10 +26,20 @@ SKIPS = {
 }
 
 
-def ran(folder: Path, ci: str) -> subprocess.CompletedProcess[str]:
+def ran(folder: Path, ci: str, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "conftest.py").write_text(HOOKS)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-ra", "--rootdir", "."],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-ra",
+            "--rootdir",
+            ".",
+            *options,
+        ],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "CI": ci},
         check=False,
@@ -59,7 +68,7 @@ def test_a_skip_elsewhere_and_an_expected_failure_in_ci_are_none(tmp_path: Path)
 def test_inputs_depend_on_the_seed_and_on_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
 ) -> None:
-    monkeypatch.setattr(fuzzing, "COUNTED", Counter())
+    monkeypatch.setattr(fuzzing, "tell_inputs", lambda *_: None)
 
     def drawn(seed: int) -> list[str]:
         found: list[str] = []
@@ -74,3 +83,15 @@ def test_inputs_depend_on_the_seed_and_on_nothing_else(
     importlib.import_module("some_new_module")
     assert drawn(1) == before
     assert drawn(2) != before
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "several"])
+def test_what_was_measured_is_told_at_the_end(tmp_path: Path, options: list[str]) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "from tests.figures import tell, tell_inputs\n"
+        "def test_it():\n    tell('42 rows')\n    tell_inputs('parser', 2)\n"
+        "def test_other():\n    tell_inputs('parser', 3)\n    assert False\n"
+    )
+    run = ran(tmp_path, "", "-p", "tests.figures", *options)
+    assert "\n42 rows\n" in run.stdout
+    assert "fuzz:       5 inputs  parser\n" in run.stdout

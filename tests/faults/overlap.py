@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from tests.figures import tell
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -62,9 +64,9 @@ class Overlap:
         return most
 
     def report(self, what: str, least: int = 2) -> None:
-        """Print it; fail when fewer than *least* were at it at once, which tested nothing."""
-        print(
-            f"\n{what}: {self.overlapped} of {self.count} contenders overlapped, "
+        """Tell it; fail when fewer than *least* were at it at once, which tested nothing."""
+        tell(
+            f"{what}: {self.overlapped} of {self.count} contenders overlapped, "
             f"at most {self.at_once} at one moment"
         )
         assert self.at_once >= least, f"{what}: no race, at most {self.at_once} at one moment"

@@ -16,6 +16,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tests.databases import Databases
+from tests.figures import tell
 from tests.hosts import Host
 
 T = TypeVar("T")
@@ -118,5 +119,5 @@ class Troubles:
         self.met.append(f"{said} [{(context.statement or '')[:60]}]")
 
     def report(self) -> None:
-        """Print it: what was not tried again shows in the answers."""
-        print("refused by the database and repeated:", self.met)
+        """Tell it: what was not tried again shows in the answers."""
+        tell(f"refused by the database and repeated: {self.met}")

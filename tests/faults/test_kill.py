@@ -22,6 +22,7 @@ from tests.faults.killing.killer import Kill, Killer
 from tests.faults.killing.promises import Auditor
 from tests.faults.killing.stories import errands
 from tests.faults.killing.world import World
+from tests.figures import tell
 
 #: Figures without which the run has shown nothing.
 _NEEDED = ("callbacks answered 200", "leases reclaimed", "duplicates refused")
@@ -38,7 +39,6 @@ def test_nothing_is_lost_or_done_twice_while_processes_are_killed(
     seed: int,
     pytestconfig: pytest.Config,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     rng = random.Random(seed)
     users, count = volume(60, 2000), volume(4, 24)
@@ -57,8 +57,7 @@ def test_nothing_is_lost_or_done_twice_while_processes_are_killed(
             ran = time.monotonic() - began
             world.settle(900)
         except BaseException:
-            with capsys.disabled():
-                print(f"\n{_table(killer.kills, {})}\n{world.service.logs()}")
+            tell(f"{_table(killer.kills, {})}\n{world.service.logs()}")
             raise
         stops = [world.service.gunicorn.stop(), world.service.work.stop()]
         found = Auditor(world).check()
@@ -69,11 +68,9 @@ def test_nothing_is_lost_or_done_twice_while_processes_are_killed(
             "seconds under fire": round(ran),
             "seconds in all": round(time.monotonic() - began),
         }
-        with capsys.disabled():
-            print(f"\n{url or 'SQLite'}")
-            print(_table(killer.kills, figures))
-            for what, times in sorted(crowd.met.items()):
-                print(f"  users met: {what:<45} {times:>6}")
+        tell(f"kill test, {url or 'SQLite'}\n{_table(killer.kills, figures)}")
+        for what, times in sorted(crowd.met.items()):
+            tell(f"  users met: {what:<45} {times:>6}")
         told = "\n".join(found.broken[:40]) + f"\n{world.service.logs()}"
         assert not found.broken, told
         assert stops == [0, 0], told

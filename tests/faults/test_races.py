@@ -27,6 +27,7 @@ from flask_idverify.service.owed import owe_vendor_erasure
 from flask_idverify.states import Status
 from tests.faults.overlap import Overlap, measured
 from tests.faults.races import ENGINES, Troubles, crowd, database
+from tests.figures import tell
 from tests.hosts import Host, consent, lena, make_host, served
 from tests.vendor import Vendor
 from tests.web.people import TYPED
@@ -277,7 +278,7 @@ def test_eight_workers_do_each_of_a_thousand_owed_rows_once(engine_host: Host, o
     together.report(f"workers on {name}, {count} rows, shares {shares}")
     at_vendor.report(f"their requests to the vendor on {name}")
     refused = [line for each in found for line in each["met"]]
-    print("refused by the database and repeated:", refused)
+    tell(f"refused by the database and repeated: {refused}")
     assert [each["raised"] for each in found if each["raised"]] == []
     assert sum(shares) == count
     assert min(shares) > 0, "one of them had nothing to do"

@@ -9,7 +9,7 @@ import pytest
 
 from flask_idverify.sandbox import SandboxServer
 from tests.hosts import MADE, make_host
-from tests.security.fuzzing import COUNTED, Fuzz
+from tests.security.fuzzing import Fuzz
 from tests.security.stage import Stage
 from tests.vendor import Vendor
 from tests.web.conftest import lena_at, ready
@@ -21,14 +21,6 @@ __all__ = ["fuzz", "lena_at", "make_stage", "ready", "stage"]
 def fuzz(volume: Callable[[int, int], int], seed: int) -> Fuzz:
     """Return what drives a target with many inputs."""
     return Fuzz(volume, seed)
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Tell how many inputs each fuzzed target has had."""
-    for name, count in sorted(COUNTED.items()):
-        terminalreporter.write_line(f"fuzz: {count:>7} inputs  {name}")
-    if COUNTED:
-        terminalreporter.write_line(f"fuzz: {sum(COUNTED.values()):>7} inputs in all")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -15,12 +14,11 @@ from hypothesis import strategies as st
 from sqlalchemy import String, event, select
 
 from tests.adapter_bench import JSON, changed, paths
+from tests.figures import tell_inputs
 from tests.hosts import Host
 
 T = TypeVar("T")
 
-#: How many inputs each target has had in this run; shown at its end.
-COUNTED: Counter[str] = Counter()
 _BATCH = 1000
 
 
@@ -65,7 +63,7 @@ class Fuzz:
             )
             # A batch is short: the memory of what was tried makes long ones slow.
             seed(self._first + number)(chosen(given(inputs)(run)))()
-        COUNTED[name] += ran
+        tell_inputs(name, ran)
         assert ran >= wanted * 0.95, f"{name}: only {ran} of {wanted} inputs reached the parser"
         return ran
 

@@ -33,6 +33,7 @@ from flask_idverify.errors import DecryptionFailed
 from flask_idverify.models import AuditHead, Identity, Verification
 from flask_idverify.service.approval import papers_of
 from flask_idverify.states import Standing
+from tests.figures import tell
 from tests.hosts import Host, lena, make_host, served
 from tests.security.rotating_app import NEW, OLD, OWN, settings
 from tests.vendor import Vendor
@@ -238,9 +239,7 @@ def killed_midway(host: Host, uri: str, count: int) -> int:
     return on_new_key(host)
 
 
-def test_rotation_under_load(
-    uri: str, vendor: Vendor, volume: Callable[[int, int], int], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_rotation_under_load(uri: str, vendor: Vendor, volume: Callable[[int, int], int]) -> None:
     count = volume(2_000, 100_000)
     host = make_host(csrf=False, **settings(uri, NEW, OLD))
     with host.app.app_context():
@@ -256,13 +255,12 @@ def test_rotation_under_load(
             output = process.communicate(timeout=PATIENCE)[0]
         took = time.monotonic() - began
         assert process.returncode == 0, output
-    with capsys.disabled():
-        print(
-            f"\n{uri.partition(':')[0]}: {count} identities stored in {filled:.1f} s, killed after "
-            f"{done}, the rest rotated in {took:.1f} s; meanwhile {sum(crowd.answers.values())} "
-            f"requests, {len(crowd.failures)} failed, slowest {crowd.slowest:.2f} s, "
-            f"{len(crowd.verified)} users verified"
-        )
+    tell(
+        f"{uri.partition(':')[0]}: {count} identities stored in {filled:.1f} s, killed after "
+        f"{done}, the rest rotated in {took:.1f} s; meanwhile {sum(crowd.answers.values())} "
+        f"requests, {len(crowd.failures)} failed, slowest {crowd.slowest:.2f} s, "
+        f"{len(crowd.verified)} users verified"
+    )
     assert not crowd.failures, crowd.failures[:3]
     assert crowd.verified, "nobody came while keys rotated"
     assert all(200 <= status < 400 for status in crowd.answers)
