@@ -210,7 +210,9 @@ def _process(row_id: str) -> bool:
         problem = _act(row_id)
         owed = problem in (_UNMATCHED, _BUSY)
     except VendorRecordMissing as error:
-        problem, owed = str(error), False
+        # Polls go on asking, unless the row alone knows what the vendor calls the attempt.
+        session.rollback()
+        problem, owed = str(error), _is_all_that_knows(row_id)
     except (IDVerifyError, ConfigurationError) as error:
         session.rollback()
         problem, answer = str(error), error if isinstance(error, VendorError) else None
@@ -221,6 +223,22 @@ def _process(row_id: str) -> bool:
         problem = f"Internal error: {type(error).__name__}"
     _close(row_id, problem, owed=owed, answer=answer)
     return not owed
+
+
+def _is_all_that_knows(row_id: str) -> bool:
+    """Whether the start's answer was lost, so that no poll is owed and only this row leads on."""
+    session = require_clean()
+    known = session.scalar(
+        select(Verification.id)
+        .join(CallbackRow, CallbackRow.verification_id == Verification.id)
+        .where(
+            CallbackRow.id == row_id,
+            Verification.status.in_(UNDECIDED),
+            Verification.vendor_reference.is_(None),
+        )
+    )
+    session.rollback()
+    return known is not None
 
 
 _UNMATCHED = "No verification has this reference (yet)."

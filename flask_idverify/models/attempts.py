@@ -112,7 +112,7 @@ class Verification(Base):
     polls: Mapped[int] = mapped_column(Integer(), default=0)
     #: Since when, and how often, the vendor has said that it has no such record (404).
     missing_since: Mapped[datetime | None] = mapped_column()
-    missing_times: Mapped[int] = mapped_column(Integer(), default=0)
+    missing_times: Mapped[int] = mapped_column(Integer(), default=0, server_default="0")
     leased_until: Mapped[datetime | None] = mapped_column()
 
     claim = sealed_json("claim_sealed", Claim.to_dict, lambda data: Claim(**data))

@@ -25,6 +25,8 @@ _LONGEST = 900.0
 #: What a vendor may ask for: less helps nobody, more is a mistake or an outage to look at.
 _LEAST_ASKED = 1.0
 _MOST_ASKED = 3600.0
+#: How often in a row a time that a vendor named is believed.
+_BELIEVED = 3
 #: Our words and the vendor's; both are short.
 _LONGEST_TROUBLE = 1000
 
@@ -83,11 +85,14 @@ def pause_for(retry_after: float | None, refusals: int) -> float:
     :param retry_after: what the vendor asked for, if it did.
     :param refusals: how many there were in a row before.
     """
-    if retry_after is not None:
-        return min(max(retry_after, _LEAST_ASKED), _MOST_ASKED)
     # Jitter, so that several installations of one tenant do not come back together.
     jitter = random.uniform(0.8, 1.2)  # noqa: S311  # nosec B311
-    return min(_FIRST * 2.0 ** min(refusals, 20), _LONGEST) * jitter
+    ours = min(_FIRST * 2.0 ** min(refusals, 20) * jitter, _LONGEST)
+    if retry_after is None:
+        return ours
+    asked = min(max(retry_after, _LEAST_ASKED), _MOST_ASKED)
+    # Whoever refuses again and again after the time it named did not mean it.
+    return asked if refusals < _BELIEVED else max(asked, ours)
 
 
 @retrying

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from ..errors import ConfigurationError, IDVerifyError, ReasonMissing, TransitionRefused
+from ..errors import (
+    ConfigurationError,
+    IDVerifyError,
+    ReasonMissing,
+    TransitionRefused,
+    VendorBackedOff,
+)
 from ..models import Verification
 from ..policy import Policy
 from ..states import Reason, Status
@@ -97,7 +103,10 @@ def cancel(
     actor = "user" if admin is None else _signed(admin, reason)
     if admin is None and verification.status is Status.started:
         try:
-            verification = refresh(verification)
+            verification = refresh(verification, patient=False)
+        except VendorBackedOff:
+            current_session().rollback()
+            raise
         except (IDVerifyError, ConfigurationError):
             # Neither an unreachable vendor nor an unusable provider may trap the user.
             current_session().rollback()

@@ -61,7 +61,12 @@ def _count(session: Any, verification: Verification, told: str, now: datetime) -
     note_fetch(session, verification, problem=f"{told} {outlook}")
     session.execute(
         update(Verification)
-        .where(Verification.id == verification.id, Verification.erased_at.is_(None))
+        .where(
+            Verification.id == verification.id,
+            Verification.erased_at.is_(None),
+            # It may have been ended since it was read: then nothing is owed.
+            Verification.status.in_(UNFINISHED),
+        )
         .values(
             missing_since=since,
             missing_times=times,

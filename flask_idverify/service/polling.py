@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, true, update
+from sqlalchemy import case, or_, true, update
 
 from .. import clock
 from ..engines import retrying
@@ -97,11 +97,11 @@ def poll_soon(verification_id: str) -> None:
 
 
 def put_off(verification: Verification, problem: str, *, until: datetime) -> None:
-    """Keep *problem* for the admin and try again at *until*."""
+    """Keep *problem* for the admin; try an unfinished attempt again at *until*, no other."""
     _write(
         require_clean(),
         verification.id,
-        next_poll_at=until,
+        next_poll_at=case((Verification.status.in_(UNFINISHED), until)),
         leased_until=None,
         vendor_message=problem,
     )
@@ -110,6 +110,20 @@ def put_off(verification: Verification, problem: str, *, until: datetime) -> Non
 def give_back(verification: Verification) -> None:
     """Give the turn back without having asked."""
     _write(require_clean(), verification.id, leased_until=None)
+
+
+def give_up(verification: Verification) -> None:
+    """Give the turn back for good: there is nothing to ask about any more."""
+    _write(require_clean(), verification.id, leased_until=None, next_poll_at=None)
+
+
+def _owe_no_poll(session: Any, verification_id: str) -> None:
+    session.execute(
+        update(Verification)
+        .where(Verification.id == verification_id)
+        .values(next_poll_at=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 @retrying
@@ -147,7 +161,10 @@ def schedule_next(
         refused is made up for as soon as that lets us.
     """
     session.refresh(verification)
-    if verification.status.is_final or verification.vendor_reference is None:
+    if verification.status.is_final:
+        _owe_no_poll(session, verification.id)
+        return
+    if verification.vendor_reference is None:
         return
     since = verification.captured_at or verification.returned_at or verification.link_expires_at
     since = since or verification.created_at

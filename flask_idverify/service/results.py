@@ -29,7 +29,7 @@ from .approval import against_locked, approve, is_duplicate, papers_of, revoke
 from .asking import asking
 from .gates import pass_gate
 from .missing import note_found, note_missing
-from .polling import claim_fetch, give_back, note_fetch, put_off, schedule_next
+from .polling import claim_fetch, give_back, give_up, note_fetch, put_off, schedule_next
 from .related import resolve, unknown
 from .schedule import SHORTEST_GAP
 from .sessions import require_clean
@@ -58,7 +58,8 @@ def refresh(
     reference = verification.vendor_reference or (hint and hint.vendor_reference)
     over = verification.status not in _ASKABLE or verification.erased_at is not None
     if over or not reference:
-        give_back(verification)
+        # Without a reference it may be opened at this moment: its poll is not ours to take away.
+        (give_up if over else give_back)(verification)
         return verification
     policy = Policy.from_dict(verification.policy)
     provider = verification.provider

@@ -12,7 +12,13 @@ from sqlalchemy import select
 
 from .. import audit, clock
 from ..claims import Claim
-from ..errors import ConfigurationError, IDVerifyError, VendorError, VerificationInProgress
+from ..errors import (
+    ConfigurationError,
+    IDVerifyError,
+    VendorBackedOff,
+    VendorError,
+    VerificationInProgress,
+)
 from ..models import Application, Identity, Link, Verification
 from ..states import Reason, Status
 from .announcing import announce
@@ -74,7 +80,11 @@ def _has_open_page(verification: Verification) -> bool:
 def _settled(session: Any, verification: Verification) -> Verification:
     """Ask for the result of an attempt whose page is over, and end it if there is none."""
     try:
-        verification = refresh(verification)
+        verification = refresh(verification, patient=False)
+    except VendorBackedOff:
+        # Nobody was asked, so nobody knows; and a start would be refused as well.
+        session.rollback()
+        raise
     except (IDVerifyError, ConfigurationError):
         # Neither a vendor that is down nor a provider that is unusable may trap the user.
         session.rollback()
