@@ -136,11 +136,11 @@ class Settings:
     )
     consent_wording: str = _key(
         "1",
-        read.text,
+        read.label,
         "Version of the consent wording on your start page, stored with each consent.",
     )
     default_application: str = _key(
-        "default", read.text, "The application that users are verified for when none is named."
+        "default", read.label, "The application that users are verified for when none is named."
     )
     base_template: str = _key(
         "idverify/base.html", read.text, "The template that all our pages extend."

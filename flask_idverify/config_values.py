@@ -28,10 +28,26 @@ def text(value: Any) -> str:
     return value.strip()
 
 
+def label(value: Any) -> str:
+    """Return a text that may well be a whole number, which is taken for its digits.
+
+    ``from_prefixed_env`` reads what it can as JSON. Of a number with a point the text is lost
+    (2.10 is 2.1 by then).
+    """
+    if isinstance(value, float):
+        raise ValueError(
+            "expected a text; write a number in quotes, in the environment as '\"2.10\"'"
+        )
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if number else text(value)
+
+
 def flag(value: Any) -> bool:
     """Return a truth value, also from what an environment variable can hold."""
     if isinstance(value, bool):
         return value
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
     if isinstance(value, str) and value.lower() in ("1", "true", "yes", "on"):
         return True
     if isinstance(value, str) and value.lower() in ("0", "false", "no", "off"):
@@ -157,6 +173,9 @@ def retention(value: Any) -> tuple[tuple[str, int], ...]:
     kinds = [*sorted(str(status.value) for status in {*FINAL, Status.in_review}), UNMATCHED]
     if isinstance(value, str):
         pairs = [part.partition("=") for part in re.split(r"[,\s]+", value) if part]
+        names = [name for name, _, _ in pairs]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"{twice!r} stands there twice")
         value = value if any(not equals for _, equals, _ in pairs) else {n: d for n, _, d in pairs}
     days = number(1, 36500)
     if not isinstance(value, Mapping):

@@ -84,6 +84,8 @@ class Hands:
         self._threads: set[threading.Thread] = set()
         self._wanted = False
         self._watching = False
+        #: Until when, on the monotonic clock.
+        self._watch_ends = 0.0
 
     def call(self) -> None:
         """Have somebody look from now on."""
@@ -131,16 +133,29 @@ class Hands:
         """Rest if there is reason to; say whether to look again."""
         with self._turn:
             again = self._wanted
-            if not again and pause and not self._watching:
-                # One stays for what falls due soon; the others may go.
-                self._watching = True
-                self._turn.wait_for(lambda: self._wanted or self._stopping, pause)
-                self._watching = False
-                again = True
+            if not again and pause:
+                due = time.monotonic() + pause
+                if not self._watching:
+                    # One stays for what falls due soon; the others may go.
+                    self._watch(due)
+                    again = True
+                elif due < self._watch_ends:
+                    self._watch_ends = due
+                    self._turn.notify()
             if again and not self._stopping:
                 return True
             self._threads.discard(threading.current_thread())
             return False
+
+    def _watch(self, ends: float) -> None:
+        """Rest, with the lock, until then, or until there is reason to look earlier."""
+        self._watching, self._watch_ends = True, ends
+        while not (self._wanted or self._stopping):
+            left = self._watch_ends - time.monotonic()
+            if left <= 0:
+                break
+            self._turn.wait(left)
+        self._watching = False
 
     def _pause(self, failures: int) -> float:
         """Seconds until there is reason to look again; 0 when there is none."""

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import case, delete, func, or_, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from . import clock, runtime
 from .encryption import digest_of_secret
@@ -28,6 +29,7 @@ from .errors import (
 from .leases import Tally, never, taken
 from .models import CallbackRow, Identity, OutboxRow, Provider, Verification
 from .outbox import drain_owed
+from .service.asking import longest_operation
 from .service.backoff import not_backed_off
 from .service.expiry import expire_due
 from .service.polling import claim_fetch, note_captured, poll_soon
@@ -39,6 +41,7 @@ from .upkeep import UNDECIDED, drain_polls, end_silent
 
 log = logging.getLogger("flask_idverify")
 
+#: At least; a slow vendor may take longer.
 _LEASE = timedelta(minutes=2)
 _FIRST_RETRY = timedelta(seconds=15)
 _BUSY_RETRY = timedelta(seconds=2)
@@ -165,18 +168,21 @@ def next_due() -> datetime | None:
     return found
 
 
-def earliest(session: Any) -> datetime | None:
-    """Return what :func:`next_due` does, within the caller's transaction."""
+def earliest(session: Any, *, after_peace: bool = False) -> datetime | None:
+    """Return what :func:`next_due` does, within the caller's transaction.
+
+    :param after_peace: take what had to wait for a vendor's peace as due from its end only; no
+        index helps to find that.
+    """
     now = clock.now()
     found = [
         session.scalar(
-            select(column)
+            _from_peace_on(column, provider_id, needed=after_peace)
             .where(
                 column.is_not(None),
                 or_(lease.is_(None), lease < now),
                 not_backed_off(provider_id),
             )
-            .order_by(column)
             .limit(1)
         )
         for column, lease, provider_id in (
@@ -191,6 +197,16 @@ def earliest(session: Any) -> datetime | None:
     return min((moment for moment in found if moment is not None), default=None)
 
 
+def _from_peace_on(column: Any, provider_id: Any, *, needed: bool) -> Any:
+    if not needed:
+        return select(column).order_by(column)
+    sender = aliased(Provider)
+    peace = sender.backed_off_until
+    moment = case((peace > column, peace), else_=column)
+    theirs = sender.id == provider_id
+    return select(moment).outerjoin_from(column.class_, sender, theirs).order_by(moment)
+
+
 def drain_callbacks(*which: Any, until: Callable[[], bool] = never) -> Tally:
     """Process one batch of the stored callbacks that are due.
 
@@ -198,7 +214,8 @@ def drain_callbacks(*which: Any, until: Callable[[], bool] = never) -> Tally:
     :param until: asked between two of them; true ends the work early.
     """
     waiting = CallbackRow.processed_at.is_(None)
-    due = taken(CallbackRow, _LEASE, waiting, *which, until=until)
+    lease = max(_LEASE, longest_operation())
+    due = taken(CallbackRow, lease, waiting, *which, until=until)
     return Tally.of(_process(row_id) for row_id in due)
 
 
@@ -308,12 +325,12 @@ def _close(
     session = require_clean()
     now = clock.now()
     row = session.get(CallbackRow, row_id, populate_existing=True)
-    if row is None:
-        return
+    if row is None or row.processed_at is not None:
+        return  # gone, or done by another worker, who was faster
     row.leased_until = None
     if owed and problem == _BUSY:
         # Nothing was tried; whoever asks may also have died and never come back.
-        row.tries -= 1
+        row.tries = max(row.tries - 1, 0)
         row.next_try_at = now + _BUSY_RETRY
         session.commit()
         return
@@ -322,7 +339,7 @@ def _close(
     if not owed:
         row.processed_at, row.next_try_at = now, None
     elif isinstance(answer, VendorBusy):
-        row.tries -= 1  # the provider's limit says nothing of this callback
+        row.tries = max(row.tries - 1, 0)  # the provider's limit says nothing of this callback
         row.next_try_at = now + asked
     elif row.tries < _MANY_TRIES:
         wait = min(_FIRST_RETRY * 2 ** (row.tries - 1), _LAST_RETRY)

@@ -129,8 +129,11 @@ def verdicts(found: list[Usage]) -> list[Verdict]:
             elif why:
                 told.append(Verdict(setting, key_id, "must stay:", tuple(why)))
             else:
+                # Nothing tells a key that is used no more from one that never was.
                 text = (
-                    "can be dropped: nothing here needs it. (A new one waits to be put in front.)"
+                    "can be dropped, unless you have just added it: nothing here was made with "
+                    "it, not yet or not any more. Leave a new one, and go on with the next step "
+                    "(docs/keys.md)."
                 )
                 told.append(Verdict(setting, key_id, text))
     for purpose, ids in rings.items():

@@ -20,14 +20,14 @@ from .errors import ConfigurationError, IDVerifyError, VendorBusy, VendorError
 from .leases import Tally, never, taken
 from .models import OutboxRow
 from .service.announcing import call_receivers
-from .service.asking import asking
+from .service.asking import asking, longest_operation
 from .service.owed import MAX_TRIES, SIGNAL, VENDOR_ERASURE
 from .service.schedule import patience
 from .service.sessions import require_clean
 
 log = logging.getLogger("flask_idverify")
 
-#: Longer than any delivery takes; after it another worker may try.
+#: Of a delivery, at least; after it, and what a slow vendor may take, another worker may try.
 _LEASE = timedelta(minutes=3)
 _FIRST_RETRY = timedelta(seconds=15)
 _LAST_RETRY = timedelta(hours=1)
@@ -71,7 +71,7 @@ def _vendor_erasure(row: OutboxRow) -> Delivery:
     reference, account_id = payload.get("vendor_reference"), payload.get("account_id")
 
     def call() -> None:
-        with asking(provider) as adapter:
+        with asking(provider, tells_standing=False) as adapter:
             if reference:
                 adapter.erase(reference, account_id)
             else:
@@ -99,7 +99,8 @@ def drain_owed(subject: str | None = None, *, until: Callable[[], bool] = never)
     :param until: asked between two pieces; true ends the work early.
     """
     theirs = OutboxRow.subject == subject if subject is not None else true()
-    return Tally.of(_deliver(row_id) for row_id in taken(OutboxRow, _LEASE, theirs, until=until))
+    lease = max(_LEASE, longest_operation())
+    return Tally.of(_deliver(row_id) for row_id in taken(OutboxRow, lease, theirs, until=until))
 
 
 def _deliver(row_id: str) -> bool:
@@ -155,7 +156,7 @@ def _put_off(row_id: str, problem: str, answer: VendorError | None = None) -> No
     row.error, row.leased_until = problem, None
     asked = patience(answer.retry_after if answer is not None else None)
     if isinstance(answer, VendorBusy):
-        row.tries -= 1  # the provider's limit says nothing of this deletion
+        row.tries = max(row.tries - 1, 0)  # the provider's limit says nothing of this deletion
         row.next_try_at = clock.now() + asked
         session.commit()
         return

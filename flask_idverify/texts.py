@@ -257,9 +257,16 @@ def sentence(message: str) -> str:
     return message[:1].upper() + message[1:] if word.isalpha() else message
 
 
-def moment(value: datetime) -> str:
+def moment(value: datetime, *, seconds: bool = False) -> str:
     """Return a time for a page, in UTC and unambiguous in every country."""
-    return gettext("%(time)s UTC", time=f"{value.astimezone(timezone.utc):%Y-%m-%d %H:%M}")
+    shape = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
+    return gettext("%(time)s UTC", time=value.astimezone(timezone.utc).strftime(shape))
+
+
+def whole_minute(value: datetime) -> datetime:
+    """Return the first whole minute that is not before *value*: a page shows no seconds."""
+    minute = value.replace(second=0, microsecond=0)
+    return minute if minute == value else minute + timedelta(minutes=1)
 
 
 def last_day(until: datetime) -> str:

@@ -116,7 +116,9 @@ def _quietly(statement: Any) -> Any:
 class Shift:
     """Who is at work, and what waits for them.
 
-    :ivar seen_at: the last sign of life of any worker; ``None``: there was none within a day.
+    :ivar seen_at: the last sign of life that is kept; ``None``: there is none within a day, of a
+        process that ended cleanly neither.
+    :ivar kind: whose it is: ``work``, ``cron`` or ``celery``.
     :ivar alive: how many workers were seen lately.
     :ivar waiting_since: when the oldest piece fell due that nobody is doing, if it is due.
     :ivar expected: whether the dispatch leaves the work to workers, so that one must be seen.
@@ -126,6 +128,7 @@ class Shift:
     alive: int
     waiting_since: datetime | None
     expected: bool
+    kind: str | None = None
 
     @property
     def is_late(self) -> bool:
@@ -145,12 +148,15 @@ def shift() -> Shift:
     lately = select(func.count()).where(WorkerRow.seen_at >= now - LATE)
     alive = int(session.scalar(lately) or 0)
     # Read as a column, not as max(): an aggregate loses the type that makes times aware.
-    last = select(WorkerRow.seen_at).order_by(WorkerRow.seen_at.desc()).limit(1)
-    seen_at = session.scalar(last)
+    last = select(WorkerRow.seen_at, WorkerRow.kind).order_by(WorkerRow.seen_at.desc()).limit(1)
+    seen = session.execute(last).first()
     due = inbox.earliest(session)
+    if due is not None and due < now:
+        due = inbox.earliest(session, after_peace=True)
     return Shift(
-        seen_at=seen_at,
+        seen_at=seen.seen_at if seen else None,
         alive=alive,
         waiting_since=due if due is not None and due < now else None,
         expected=runtime.current().settings.dispatch in ("worker", "celery"),
+        kind=seen.kind if seen else None,
     )

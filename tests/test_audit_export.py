@@ -253,6 +253,10 @@ def test_part_of_the_time_is_exported_without_a_gap(log: Host, tmp_path: Path, k
     assert check(log, path).exit_code == 0
     assert export(log, tmp_path / f"x.{kind}", "--since", until, "--until", since).exit_code == 2
     assert export(log, tmp_path / f"x.{kind}", "--since", "yesterday").exit_code == 2
+    tomorrow = (clock.now() + timedelta(days=1)).date().isoformat()
+    refused = export(log, tmp_path / f"x.{kind}", "--since", tomorrow)
+    assert refused.exit_code == 2, "nothing signed and empty"
+    assert "lies in the future" in refused.output
 
 
 def test_entry_with_a_late_clock_leaves_no_hole(tmp_path: Path) -> None:

@@ -55,13 +55,22 @@ def test_secret_is_asked_for_and_never_echoed(shell: Shell, vendor: Vendor) -> N
     assert "Added provider 'main'" in found.output
     assert "https://id.example.com/identity/callbacks/" in found.output
     listed = shell.run("provider", "list")
-    assert listed.output == f"main\tJumio\t{vendor.url}\tenabled\t0 calls today\n"
+    assert listed.output.splitlines() == [
+        "name\ttype\tendpoint\tstate\tcalls",
+        f"main\tJumio\t{vendor.url}\tenabled\t0 calls today",
+    ]
     with shell.host.app.app_context():
         row = shell.host.db.session.scalars(select(Provider)).one()
         assert row.client_secret == SECRET
         assert row.options["workflow_id"] == "100"
         entry = shell.host.db.session.scalars(select(AuditEntry)).one()
         assert (entry.actor, entry.action) == ("cli", "provider.added")
+
+
+def test_unknown_callback_is_named_in_plain_words(shell: Shell) -> None:
+    found = shell.run("replay", "nope")
+    assert found.exit_code == 1
+    assert "There is no stored callback with this id." in found.output
 
 
 def test_secret_may_come_from_the_environment(shell: Shell, vendor: Vendor) -> None:

@@ -84,6 +84,7 @@ def test_wrong_value_stops_start_up_and_names_its_key(name: str, value: Any) -> 
         ("IDVERIFY_ALLOWED_ENDPOINTS", ["https://h/?a"], "element 1: .* without query"),
         ("IDVERIFY_RETENTION_DAYS", {"approved": 9, "rejected": 0}, "'rejected': .* from 1 to"),
         ("IDVERIFY_RETENTION_DAYS", "approved=9,rejected=soon", "'rejected': expected a number"),
+        ("IDVERIFY_RETENTION_DAYS", "approved=1,approved=2", "'approved' stands there twice"),
         ("IDVERIFY_RETENTION_DAYS", {"aproved": 9}, "'aproved' cannot be kept .* approved"),
         ("IDVERIFY_ENCRYPTION_KEYS", [KEY, 5], "element 2: expected a text"),
     ],
@@ -91,6 +92,19 @@ def test_wrong_value_stops_start_up_and_names_its_key(name: str, value: Any) -> 
 def test_wrong_element_is_named_with_what_was_expected(name: str, value: Any, told: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{name}: {told}"):
         load(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["consent_wording", "default_application"])
+def test_number_that_the_environment_made_of_a_text_is_that_text(name: str) -> None:
+    assert getattr(load(**{f"IDVERIFY_{name.upper()}": 2}), name) == "2"
+    for value, told in ((2.1, "in quotes"), (True, "expected a text"), ([2], "expected a text")):
+        with pytest.raises(ConfigurationError, match=told):
+            load(**{f"IDVERIFY_{name.upper()}": value})
+
+
+@pytest.mark.parametrize(("value", "meant"), [(1, True), (0, False), ("yes", True), ("0", False)])
+def test_switch_takes_what_an_environment_variable_becomes(value: Any, meant: bool) -> None:
+    assert load(IDVERIFY_ALLOW_SANDBOX=value).allow_sandbox is meant
 
 
 def test_every_kind_of_allowed_endpoint_is_taken() -> None:

@@ -308,3 +308,24 @@ def test_stopped_nudger_starts_no_further_thread(make: Make, vendor: Vendor) -> 
         dispatch.nudge()
         assert not hands()
         assert owed(host) == 1
+
+
+def test_hand_that_stays_learns_of_work_that_falls_due_earlier(
+    make: Make, busy: Busy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands_of = dispatch.Hands(make("thread").app)
+    pauses = iter([600.0, 0.2, 0.0])
+    turn = threading.Lock()
+
+    def pause(_failures: int) -> float:
+        with turn:
+            return next(pauses, 0.0)
+
+    monkeypatch.setattr(hands_of, "_pause", pause)
+    busy.let_go.set()
+    hands_of.call()
+    wait_for(lambda: hands_of._watching)
+    # Another one that has been at work meanwhile, and leaves something for soon.
+    monkeypatch.setattr(dispatch, "_drained", lambda *_: True)
+    assert hands_of._goes_on(pause(0)) is False
+    wait_for(lambda: not hands())

@@ -17,8 +17,8 @@ KEY = "q3ZkXo0m6l0bC1Yw2vHq0m8h5d7s9a1f3g5h7j9k1l0"
 PRODUCTION: dict[str, Any] = {
     "TESTING": False,
     "IDVERIFY_ENCRYPTION_KEYS": [KEY],
-    "IDVERIFY_AUDIT_KEYS": [KEY],
-    "IDVERIFY_FINGERPRINT_KEYS": [KEY],
+    "IDVERIFY_AUDIT_KEYS": ["a" + KEY[1:]],
+    "IDVERIFY_FINGERPRINT_KEYS": ["f" + KEY[1:]],
     "SESSION_COOKIE_SECURE": True,
 }
 SECRET = "hunter2-client-secret"
@@ -55,6 +55,19 @@ def test_good_installation_has_no_error_and_no_warning_but_the_database() -> Non
     assert runner.exit_code == 0
     assert "0 error(s), 1 warning(s)." in runner.output
     assert SECRET not in runner.output
+
+
+def test_template_that_is_nowhere_is_found() -> None:
+    level, message = look(healthy(IDVERIFY_BASE_TEMPLATE="layuot.html"))["IDVERIFY_BASE_TEMPLATE"]
+    assert level == "error"
+    assert "'layuot.html' is in no template folder" in message
+
+
+def test_key_of_two_purposes_is_pointed_out() -> None:
+    found = look(healthy(IDVERIFY_AUDIT_KEYS=[f"audit:{KEY}"]))
+    assert found["IDVERIFY_AUDIT_KEYS"][0] == "warning"
+    assert "'audit' is an encryption key, too" in found["IDVERIFY_AUDIT_KEYS"][1]
+    assert "IDVERIFY_FINGERPRINT_KEYS" not in found
 
 
 def test_development_settings_are_pointed_out() -> None:

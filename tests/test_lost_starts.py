@@ -15,7 +15,7 @@ from flask_idverify.errors import (
 from flask_idverify.models import Verification
 from flask_idverify.states import Standing, Status
 from tests.hosts import Host, consent, lena
-from tests.vendor import PLATFORM, V4, Vendor, status
+from tests.vendor import PLATFORM, V4, Vendor, owed, status
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -108,6 +108,29 @@ def test_callback_supplies_the_id_that_a_lost_process_never_wrote(
     assert told.arrive_bare() if bare else told.arrive()
     inbox.drain()
     assert status(host, row) is Status.approved
+
+
+@pytest.mark.parametrize(("kind", "bare"), [(V4, False), (V4, True), (PLATFORM, False)])
+def test_callback_that_alone_knows_the_id_outlives_a_record_that_is_not_shown_yet(
+    host: Host, vendor: Vendor, kind: str, bare: bool
+) -> None:
+    """No poll is owed to an attempt without an id, so nothing else would ask again."""
+    host.add_provider(vendor.url, kind)
+    row = lose(host, vendor, host.add_user("lena@example.com"))
+    host.app.extensions["idverify"].vendors.adapter(row.provider).http.sleep = lambda _: None
+    reference = vendor.only_reference()
+    vendor.sandbox.complete(reference, "approve")
+    vendor.sandbox.set_faults([{"kind": "not_found", "where": "status"}])
+    told = vendor.notification(reference)
+    assert told.arrive_bare() if bare else told.arrive()
+    inbox.drain()
+    assert status(host, row) is Status.created
+    assert owed(host) == 1
+    vendor.sandbox.clear_faults()
+    with clock.shifted(minutes=1):
+        inbox.drain()
+    assert status(host, row) is Status.approved
+    assert owed(host) == 0
     assert row.vendor_reference == reference
 
 

@@ -177,6 +177,56 @@ def test_tables_compile_for_other_engines() -> None:
             assert "TIMESTAMP WITH TIME ZONE" in made
 
 
+#: What must be written into a row and has no default in the database, as the tables began.
+REQUIRED = {
+    "idverify_application": {"created_at", "display_name", "id", "name"},
+    "idverify_application_provider": {
+        *("application_id", "conditions", "enabled", "id", "policy", "position", "provider_id"),
+    },
+    "idverify_audit": {
+        *("action", "actor", "at", "facts", "id", "key_id", "mac", "previous_mac", "sequence"),
+        "subject",
+    },
+    "idverify_audit_head": {"id", "mac", "sequence"},
+    "idverify_callback": {
+        *("body_sealed", "content_type", "digest", "id", "provider_id", "received_at", "scope"),
+        "tries",
+    },
+    "idverify_gate": {"id", "passes"},
+    "idverify_identity": {"created_at", "id", "standing", "subject", "updated_at", "user_id"},
+    "idverify_outbox": {"created_at", "id", "kind", "subject", "tries"},
+    "idverify_provider": {
+        *("callback_key_digest", "callback_key_sealed", "category", "client_id"),
+        *("client_secret_sealed", "created_at", "enabled", "endpoint", "id", "name", "options"),
+        *("type", "updated_at"),
+    },
+    "idverify_provider_usage": {"calls", "day", "failed", "id", "provider_id", "refused"},
+    "idverify_vendor_account": {"account_id", "id", "provider_id", "user_id"},
+    "idverify_verification": {
+        *("answer", "callback_key_digest", "checks", "created_at", "facts", "findings", "id"),
+        *("identity_id", "is_test", "policy", "polls", "provider_id", "reasons", "reference"),
+        *("related", "retryable", "status", "user_id"),
+    },
+    "idverify_worker": {"concurrency", "host", "id", "kind", "pid", "seen_at", "started_at"},
+}
+
+
+def test_a_migration_can_add_our_newer_columns_to_tables_with_rows() -> None:
+    """A new column of an old table may be NULL or has a ``server_default``; ADD COLUMN needs it.
+
+    Only a new table adds to `REQUIRED`.
+    """
+    found = {
+        table.name: {
+            column.name
+            for column in table.columns
+            if not column.nullable and column.server_default is None
+        }
+        for table in Base.metadata.sorted_tables
+    }
+    assert found == REQUIRED
+
+
 @pytest.mark.usefixtures("app_context")
 def test_times_are_aware_and_utc_though_sqlite_drops_zones(host: Host) -> None:
     vienna = timezone(timedelta(hours=2))

@@ -49,6 +49,25 @@ def test_a_refresh_of_the_worker_repeats(
     assert len(vendor.asked("status")) > 1
 
 
+@pytest.mark.parametrize("wish", ["cancel", "start"])
+def test_a_person_who_cancels_or_starts_anew_waits_for_one_question(
+    host: Host, vendor: Vendor, verification: Verification, wish: str
+) -> None:
+    slept: list[float] = []
+    adapter = host.app.extensions["idverify"].vendors.adapter(verification.provider)
+    adapter.http.sleep = slept.append
+    vendor.sandbox.set_faults([{"kind": "5xx", "where": "status", "code": 503}])
+    user, agreed = host.db.session.get(host.User, 1), consent()
+    if wish == "cancel":
+        service.cancel(verification)
+        assert status(host, verification) is Status.canceled
+    else:
+        with clock.shifted(minutes=31):
+            assert host.idverify.start(user, lena(), agreed).id != verification.id
+        assert status(host, verification) is Status.expired
+    assert (len(vendor.asked("status")), slept) == (1, [])
+
+
 def test_a_result_that_cannot_be_read_yet_is_no_end_for_a_look(
     host: Host, vendor: Vendor, verification: Verification
 ) -> None:

@@ -20,7 +20,7 @@ from flask_idverify.states import Status
 from tests.databases import file_uri
 from tests.erasing import SIGNED, identity_of
 from tests.hosts import Host, consent, lena, make_host
-from tests.vendor import GENERATIONS, V4, Vendor, together
+from tests.vendor import GENERATIONS, V4, Vendor, status, together
 from tests.web.people import TYPED, Person, words
 
 LONG = {"kind": "429", "retry_after": 300}
@@ -128,7 +128,7 @@ def test_backed_off_work_is_done_after_the_back_off(apart: list[Host], vendor: V
         (kept,) = second.db.session.scalars(select(CallbackRow))
         assert (kept.processed_at is not None, kept.tries) == (True, 1)
         row = provider(second)
-        assert (row.backed_off_until, row.refusals) == (None, 0)
+        assert row.refusals == 0
 
 
 class TestOneHost:
@@ -216,6 +216,53 @@ class TestOneHost:
             service.start(host.add_user("lena@example.com"), lena())
         assert refused.value.retry_after == kept
         assert provider(host).backed_off_until == clock.now() + timedelta(seconds=kept)
+
+    @pytest.mark.parametrize("asked", [0, 1])
+    def test_a_time_that_proves_too_short_is_not_believed_for_ever(
+        self, host: Host, vendor: Vendor, asked: int
+    ) -> None:
+        (row,) = begin(host, vendor, 1)
+        vendor.sandbox.set_faults([{"kind": "429", "retry_after": asked}])
+        waits, passed = [], 0.0
+        for _ in range(6):
+            with clock.shifted(seconds=passed):
+                with pytest.raises(VendorBusy) as refused:
+                    service.refresh(row, patient=False)
+                assert refused.value.retry_after is not None
+                waits.append(refused.value.retry_after)
+            passed += waits[-1] + 1
+        assert waits[:3] == [1, 1, 1]
+        for wait, expected in zip(waits[3:], (80, 160, 320), strict=True):
+            assert 0.8 * expected <= wait <= 1.2 * expected + 1
+        assert backoff.pause_for(3600, 6) == 3600, "more than ours is believed at any time"
+
+    @pytest.mark.parametrize("wish", ["cancel", "start"])
+    def test_a_finished_check_is_not_thrown_away_because_nobody_may_ask(
+        self, host: Host, vendor: Vendor, wish: str
+    ) -> None:
+        (row,) = begin(host, vendor, 1)
+        user, agreed = host.db.session.get(host.User, 1), consent()
+        wishes = {
+            "cancel": lambda: service.cancel(row),
+            "start": lambda: service.start(user, lena(id_number="U7301940"), agreed),
+        }
+        vendor.sandbox.clear_journal()
+        with clock.shifted(minutes=31):
+            backoff.back_off(provider(host).id, clock.now() + timedelta(minutes=5))
+            with pytest.raises(VendorBackedOff) as refused:
+                wishes[wish]()
+            assert refused.value.retry_after == 300
+            assert (status(host, row), vendor.asked()) == (Status.started, [])
+        with clock.shifted(minutes=37):
+            inbox.drain()
+            assert status(host, row) is Status.approved
+
+    def test_an_admin_may_end_an_attempt_while_nobody_may_ask(
+        self, host: Host, vendor: Vendor
+    ) -> None:
+        (row,) = begin(host, vendor, 1)
+        backoff.back_off(provider(host).id, clock.now() + timedelta(minutes=5))
+        assert service.cancel(row, admin="7", reason="Asked to.").status is Status.canceled
 
     def test_a_refusal_that_is_got_over_within_the_call_leaves_no_trace(
         self, host: Host, vendor: Vendor

@@ -278,6 +278,18 @@ def test_command_counts_first_and_removes_then(
     keeper.add_provider(vendor.url)
     rows = [refused(keeper, vendor, keeper.add_user(f"u{n}@example.com")) for n in range(3)]
     held.add(rows[0].user_id)
+    for number, row in enumerate([rows[0], rows[1], rows[1], rows[2]]):
+        keeper.db.session.add(
+            CallbackRow(
+                verification_id=row.id,
+                provider_id=row.provider_id,
+                scope=f"{number}",
+                digest=f"{number}",
+                content_type="text/plain",
+                body=b"told",
+            )
+        )
+    keeper.db.session.commit()
     with clock.shifted(days=91):
         dry = run("purge", "--dry-run")
         assert "Would remove: 2 verification(s) (2 rejected)" in dry.output
@@ -286,6 +298,8 @@ def test_command_counts_first_and_removes_then(
         assert done.exit_code == 0
         assert "Removed: 2 verification(s) (2 rejected), 2 identity(ies)" in done.output
         assert "2 deletion(s)" in done.output
+        for told in (dry.output, done.output):
+            assert "3 callback(s) with their verification, 0 by their own age" in told
         assert "Removed: 0 verification(s) (none)" in run("purge").output
 
 

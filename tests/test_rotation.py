@@ -181,6 +181,7 @@ def test_lost_key_is_told_and_harms_nothing_else(filled: Host) -> None:
     assert "everything else is done" in found.output
     assert "IDVERIFY_ENCRYPTION_KEYS: lost is missing: put it back" in found.output
     assert "IDVERIFY_ENCRYPTION_KEYS: old can be dropped" in found.output
+    assert "unless you have just added it" in " ".join(found.output.split())
     with filled.app.app_context():
         row = filled.db.session.get_one(Verification, verification_id)
         with pytest.raises(KeyUnavailable, match="'lost'"):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, text, update
 
 from flask_idverify import clock, inbox, service
+from flask_idverify.errors import VendorError
 from flask_idverify.models import Verification
+from flask_idverify.service import polling
 from flask_idverify.states import Standing, Status
 from tests.hosts import Host, consent, lena
 from tests.vendor import GENERATIONS, PLATFORM, V4, Vendor, owed, status
@@ -228,3 +231,68 @@ def test_next_due_looks_past_what_somebody_is_doing(host: Host, vendor: Vendor) 
     row.leased_until = clock.now() + timedelta(seconds=60)
     host.db.session.commit()
     assert inbox.next_due() is None
+
+
+@contextmanager
+def ended_meanwhile(host: Host, row: Verification) -> Iterator[None]:
+    """Let somebody else's cancel be committed just before the next write to the attempts."""
+    ending = text(
+        "UPDATE idverify_verification"
+        " SET status = 'canceled', active_key = NULL, next_poll_at = NULL WHERE id = :id"
+    ).bindparams(id=row.id)
+    left = [ending]
+
+    def first(connection: Any, _: Any, statement: str, *__: Any) -> None:
+        if left and statement.startswith("UPDATE idverify_verification "):
+            connection.execute(left.pop())
+
+    event.listen(host.db.engine, "before_cursor_execute", first)
+    try:
+        yield
+    finally:
+        event.remove(host.db.engine, "before_cursor_execute", first)
+    assert not left, "nothing was written, so nothing raced"
+
+
+@pytest.mark.parametrize("answer", ["not_found", "5xx", None])
+def test_attempt_that_is_ended_while_its_poll_is_written_down_owes_none(
+    host: Host, vendor: Vendor, answer: str | None
+) -> None:
+    row = begin(host, vendor)
+    host.app.extensions["idverify"].vendors.adapter(row.provider).http.sleep = lambda _: None
+    vendor.finish(row)
+    host.db.session.commit()
+    if answer is None:
+        with ended_meanwhile(host, row):
+            polling.put_off(row, "A key is lost.", until=clock.now())
+    else:
+        vendor.sandbox.set_faults([{"kind": answer, "where": "status"}])
+        with ended_meanwhile(host, row), pytest.raises(VendorError):
+            service.refresh(row)
+    assert status(host, row) is Status.canceled
+    assert (row.next_poll_at, row.leased_until, row.missing_times) == (None, None, 0)
+    assert inbox.next_due() is None
+
+
+@pytest.mark.parametrize("trouble", ["5xx", "endpoint"])
+@pytest.mark.parametrize("ended", sorted(each for each in Status if each.is_final))
+def test_ended_attempt_that_owes_a_poll_all_the_same_is_asked_about_once_at_most(
+    host: Host, vendor: Vendor, ended: Status, trouble: str
+) -> None:
+    """Or a worker that finds one would ask, and ask again, for ever."""
+    row = begin(host, vendor)
+    host.app.extensions["idverify"].vendors.adapter(row.provider).http.sleep = lambda _: None
+    vendor.finish(row)
+    left: dict[str, Any] = {"status": ended, "active_key": None, "next_poll_at": clock.now()}
+    host.db.session.execute(update(Verification).values(left))
+    if trouble == "endpoint":
+        row.provider.endpoint = "https://attacker.example"
+    else:
+        vendor.sandbox.set_faults([{"kind": trouble, "where": "status"}])
+    host.db.session.commit()
+    looks = iter(range(20))
+    tried = sum(inbox.work_through(lambda: next(looks, None) is None))
+    assert (tried, next(looks, None) is None) == (1, False), "the work came to no end"
+    assert (status(host, row), row.next_poll_at) == (ended, None)
+    with clock.shifted(days=2):
+        assert inbox.drain() == 0

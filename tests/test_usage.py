@@ -11,7 +11,7 @@ import requests
 from sqlalchemy import select
 
 import flask_idverify
-from flask_idverify import clock, connection, inbox, queries, service
+from flask_idverify import clock, connection, inbox, queries, service, tasks
 from flask_idverify.errors import VendorError
 from flask_idverify.models import Provider, ProviderUsage, Verification
 from flask_idverify.service.providers import delete_provider
@@ -180,3 +180,16 @@ def test_numbers_are_shown_to_admins(host: Host, vendor: Vendor) -> None:
     assert "Today 40 2 1 Last 7 1240 33 8 Last 30 1240 33 8" in page
     listed = host.app.test_cli_runner().invoke(args=["idverify", "provider", "list"])
     assert "40 calls today" in listed.output
+
+
+@pytest.mark.usefixtures("app_context")
+def test_old_numbers_go_by_the_hosts_beat_too_though_no_retention_is_set(
+    host: Host, vendor: Vendor
+) -> None:
+    provider = host.add_provider(vendor.url)
+    for days in (0, KEPT_DAYS + 1):
+        with clock.shifted(days=-days):
+            add_calls(provider.id, calls=10, refused=2, failed=1)
+    assert not host.app.extensions["idverify"].settings.retention_days
+    assert tasks.purge() == 0
+    assert [row.day for row in host.db.session.scalars(select(ProviderUsage))] == [today()]

@@ -98,8 +98,10 @@ def test_next_success_clears_it_by_itself(host: Host, vendor: Vendor, kind: str)
         vendor.sandbox.clear_faults()
         with clock.shifted(seconds=2):
             row = service.start(user, lena(), consent())
-        assert provider(host).trouble is None
-        service.cancel(row)
+            assert provider(host).trouble is None
+            service.cancel(row)
+        provider(host).backed_off_until = None  # the clock goes back
+        host.db.session.commit()
 
 
 @pytest.mark.usefixtures("app_context")
@@ -144,6 +146,9 @@ def test_everybody_reads_what_they_need(host: Host, vendor: Vendor) -> None:
     assert "credentials" not in shown
     assert "401" not in shown
     assert "Not let in by the vendor" in words(desk.get("/providers"))
+    overview = desk.get("/")
+    assert " is not let in by the vendor since" in words(overview)
+    assert f'/providers/{provider_id}"' in overview.text, "users read that we have been told"
     page = words(desk.get(f"/providers/{provider_id}"))
     assert "The vendor does not let us in" in page
     assert "it does not accept the credentials" in page
@@ -157,6 +162,7 @@ def test_everybody_reads_what_they_need(host: Host, vendor: Vendor) -> None:
         backoff.back_off(row.id, clock.now() + timedelta(minutes=5))
         assert host.db.session.scalars(select(Verification)).one().status is Status.error
     assert "Rate limit reached" in words(desk.get("/providers"))
+    assert "has reached the vendor's rate limit" in words(desk.get("/"))
     assert "Nothing is sent to it before" in words(desk.get(f"/providers/{provider_id}"))
     listed = host.app.test_cli_runner().invoke(args=["idverify", "provider", "list"])
     assert "left alone until" in listed.output

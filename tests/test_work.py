@@ -60,6 +60,7 @@ def test_asked_to_end_it_ends_cleanly(tmp_path: Path) -> None:
         command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
+        assert "at work: 3 thread(s)" in process.stdout.readline()
         # Without tables every look fails, and says so: all three are at work then.
         said = [process.stdout.readline() for _ in range(3)]
         assert all("failed: OperationalError" in line for line in said), said
@@ -69,3 +70,4 @@ def test_asked_to_end_it_ends_cleanly(tmp_path: Path) -> None:
         assert process.returncode == 0, rest
         assert time.monotonic() - begun < 50
         assert "Traceback" not in rest
+        assert rest.endswith(" ended.\n")

@@ -169,7 +169,7 @@ def test_doctor_misses_a_worker_where_one_is_needed(tmp_path: Path, dispatch: st
     )
     level, message = advice(host)
     assert level == ("ok" if dispatch == "inline" else "warning")
-    assert "never" in message
+    assert "none is running" in message
     with host.app.app_context():
         workers.Heartbeat("work").beat()
     assert advice(host) == ("ok", "1 seen lately.")
@@ -177,6 +177,23 @@ def test_doctor_misses_a_worker_where_one_is_needed(tmp_path: Path, dispatch: st
         level, message = advice(host)
     assert level == ("ok" if dispatch == "inline" else "warning")
     assert "6 minutes ago" in message
+
+
+def test_doctor_and_overview_take_the_last_run_of_cron_for_no_worker_that_was_seen(
+    host: Host, vendor: Vendor
+) -> None:
+    told_of(host, vendor)
+    desk = Desk(host)
+    with host.app.app_context():
+        workers.Heartbeat("cron").beat()
+    with clock.shifted(minutes=10):
+        with host.app.app_context():
+            life = workers.Heartbeat("work")
+            life.beat()
+            life.end()
+        assert "none is running (last run by cron: 10 minutes ago)" in advice(host)[1]
+        page = words(desk.get("/"))
+        assert "No worker is at work; cron or Celery last ran 10 minutes ago." in page
 
 
 def test_doctor_finds_work_that_nobody_does(host: Host, vendor: Vendor) -> None:

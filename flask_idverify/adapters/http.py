@@ -95,6 +95,7 @@ class _Request(NamedTuple):
     body: bytes | None
     max_body: int
     not_found: str | None
+    page_found: str | None
 
 
 class HttpClient:
@@ -141,6 +142,7 @@ class HttpClient:
         accept: str | None = None,
         max_body: int = MAX_BODY,
         not_found: str | None = None,
+        page_found: str | None = None,
     ) -> Answer:
         """Send one request and return its 2xx answer; raise the fitting ``VendorError`` otherwise.
 
@@ -151,11 +153,16 @@ class HttpClient:
         :param max_body: the longest answer, in bytes, that is read.
         :param not_found: what a 404 means where it is about no record; it is a
             :class:`~flask_idverify.errors.VendorRefused` then.
+        :param page_found: what a 404 means that brings a page, and not an object in JSON or
+            nothing at all, as an API does; it is a
+            :class:`~flask_idverify.errors.VendorProtocolError` then.
         """
         headers, body = _encoded(payload, form)
         if accept is not None:
             headers["Accept"] = accept
-        request = _Request(method, url, authorization, headers, body, max_body, not_found)
+        request = _Request(
+            method, url, authorization, headers, body, max_body, not_found, page_found
+        )
         attempts = self.transport.retries if repeat and method in _HARMLESS else 0
         deadline = time.monotonic() + self._budget
         attempt = 0
@@ -217,7 +224,7 @@ class HttpClient:
                     )
                 return self._judge(response, _read(response, deadline, request.max_body), request)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
-            failure = explained(error, urlsplit(request.url).hostname or "the endpoint")
+            failure = explained(error, _place(request.url))
         return failure[0](failure[1])
 
     def _judge(
@@ -235,12 +242,30 @@ class HttpClient:
         kind, hint = advice(status)
         if status == 404 and request.not_found is not None:
             kind, hint = VendorRefused, request.not_found
+        elif status == 404 and request.page_found is not None and not _is_of_an_api(body):
+            kind, hint = VendorProtocolError, request.page_found
         return kind(
             f"The vendor answered HTTP {status}: {hint}",
             status=status,
             detail=self.redactor.detail(words(body)),
             retry_after=seconds(response.headers.get("Retry-After")),
         )
+
+
+def _is_of_an_api(body: bytes) -> bool:
+    """Whether an error's body may be an API's; the fields of v4's are not told (2A.8)."""
+    try:
+        return not body.strip() or isinstance(loads(body), dict)
+    except ValueError:
+        return False
+
+
+def _place(url: str) -> str:
+    """Return the host, with its port where that is not the scheme's own."""
+    parts = urlsplit(url)
+    usual = 443 if parts.scheme == "https" else 80
+    host = parts.hostname or "the endpoint"
+    return host if parts.port in (None, usual) else f"{host}:{parts.port}"
 
 
 def _session(agent: str, seconds: float) -> requests.Session:

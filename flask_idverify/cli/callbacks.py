@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import Any
 
 import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from .. import audit, inbox, queries, service
+from .. import audit, clock, inbox, queries, service
 from ..errors import IDVerifyError
 from ..models import CallbackRow
 from ..service.callbacks import FAILED
@@ -39,6 +40,8 @@ def callbacks(*, failed: bool, provider: str | None, limit: int) -> None:
     else:
         rows = queries.latest_callbacks(sender, limit=limit)
         count = len(rows)
+    if rows:
+        click.echo("received (UTC)\tid\tprovider\tverification\tstate")
     for row in rows:
         about = row.verification_id or "-"
         times = f"{row.received_at:%Y-%m-%d %H:%M:%S}\t{row.id}\t{row.provider.name}\t{about}"
@@ -54,7 +57,7 @@ def _state(row: CallbackRow) -> str:
         return f"processed ({row.error})" if row.error else "processed"
     if row.error is None:
         return "waits"
-    again = f"{row.next_try_at:%Y-%m-%d %H:%M:%S}" if row.next_try_at else "not by itself"
+    again = f"{row.next_try:%Y-%m-%d %H:%M:%S}" if row.next_try else "not by itself"
     return f"failed, tries: {row.tries}, next: {again}: {row.error}"
 
 
@@ -79,12 +82,13 @@ def replay(
     actor = f"admin:{admin}" if admin else audit.SYSTEM
     try:
         if callback_id is not None:
-            count, which = _one(callback_id, actor), (CallbackRow.id == callback_id,)
+            count, which = _one(callback_id, actor), [CallbackRow.id == callback_id]
         else:
-            count, which = _all(provider, actor), FAILED
+            count, which = _all(provider, actor)
+        begun = clock.now()
         click.echo(f"Due now: {count}.")
-        if count and not no_wait:
-            _work_on(which)
+        done = _work_on(which, begun) if count and not no_wait else None
+        _tell(done, queries.replayed(which, begun))
     except IDVerifyError as error:
         raise Problem.of(error) from None
     except SQLAlchemyError as error:
@@ -97,25 +101,47 @@ def replay(
 def _one(callback_id: str, actor: str) -> int:
     row = queries.callback(callback_id)
     if not service.replay_callback(row.id, actor=actor):
+        row = queries.callback(callback_id)
+        if row.processed_at is None:
+            raise Problem("A worker is processing this callback at this moment; look again soon.")
         raise Problem("This callback has been processed; nothing is to be done.")
     return 1
 
 
-def _all(provider: str | None, actor: str) -> int:
+def _all(provider: str | None, actor: str) -> tuple[int, list[Any]]:
+    """Make due what failed; return how many, and which they are."""
     senders = (
         [service.provider_named(provider)]
         if provider
         else [row for row, _count in queries.failed_callbacks(limit=1).providers]
     )
-    return sum(service.replay_failed(sender, actor=actor) for sender in senders)
+    which = [*FAILED, CallbackRow.provider_id.in_([sender.id for sender in senders])]
+    return sum(service.replay_failed(sender, actor=actor) for sender in senders), which
 
 
-def _work_on(which: tuple[Any, ...]) -> None:
-    """Process what was made due, and tell how that went; workers may help meanwhile."""
-    done = failed = 0
-    while any(tried := inbox.drain_callbacks(*which)):
-        done, failed = done + tried.done, failed + tried.failed
-    click.echo(f"Done: {done}; failed again: {failed}.")
-    if failed:
+def _work_on(which: list[Any], begun: datetime) -> int:
+    """Try each that was made due once, and return how many are done; workers may help meanwhile."""
+    done = 0
+    # One that fails is put off beyond this moment.
+    while any(tried := inbox.drain_callbacks(*which, CallbackRow.next_try_at <= begun)):
+        done += tried.done
+    return done
+
+
+def _tell(done: int | None, left: queries.Replayed) -> None:
+    """Tell how it went, and what stands in the way of the others; failures are an error.
+
+    :param done: how many are; ``None`` when none was tried.
+    """
+    if done is not None:
+        click.echo(f"Done: {done}; failed again: {left.failed}.")
+    for provider, count in left.waiting:
+        click.echo(
+            f"{count} of {provider.name!r} wait until {provider.backed_off_until:%H:%M:%S} UTC: "
+            "the vendor's rate limit."
+        )
+    if left.in_process:
+        click.echo(f"{left.in_process} are being processed by a worker at this moment.")
+    if done is not None and left.failed:
         click.echo("`flask idverify callbacks --failed` tells why.")
         sys.exit(1)

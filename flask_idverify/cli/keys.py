@@ -12,8 +12,12 @@ from flask.cli import with_appcontext
 from .. import key_usage, rotation, runtime
 from ..encryption import Key, parse_keys
 from ..errors import IDVerifyError
+from ..models import AuditHead
 from .group import Problem, commands
 from .progress import progress
+
+#: What is counted there is not what the table's name lets expect.
+_NAMED = {AuditHead.__tablename__: f"{AuditHead.__tablename__} (chains without entries)"}
 
 
 @commands.command("rotate-keys")
@@ -84,7 +88,11 @@ def _tell_unreadable(report: rotation.Report, place: rotation.Place, *, list_all
 
 def _tell(found: list[key_usage.Usage]) -> bool:
     """Print the table and what may be done with each key; say whether one is missing."""
-    lines = [(use.place, key, str(n)) for use in found for key, n in sorted(use.counts.items())]
+    lines = [
+        (_NAMED.get(use.place, use.place), key, str(n))
+        for use in found
+        for key, n in sorted(use.counts.items())
+    ]
     width = max((len(place) for place, _, _ in lines), default=0)
     click.echo(f"{'column':<{width}}  {'key':<16}  {'values':>8}")
     for place, key_id, number in lines:

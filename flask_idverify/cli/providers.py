@@ -10,6 +10,7 @@ from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from .. import queries, runtime, service
 from ..errors import IDVerifyError, InvalidProvider, NotFound
+from ..i18n import ngettext
 from ..texts import sentence
 from ..types import CheckStep, Option
 from .group import ACTOR, MARKS, Problem, commands
@@ -118,10 +119,12 @@ def provider_list() -> None:
     uses = queries.providers()
     if not uses:
         click.echo("No providers. Add one with: flask idverify provider add")
+        return
+    click.echo("name\ttype\tendpoint\tstate\tcalls")
     for use in uses:
         row = use.provider
         state = "enabled" if row.enabled else "disabled"
-        calls = f"{use.today.calls} calls today"
+        calls = ngettext("%(num)s call today", "%(num)s calls today", use.today.calls)
         words = [row.name, row.type, row.endpoint, state, calls]
         if row.trouble:
             words.append("not let in by the vendor: see doctor")

@@ -244,7 +244,8 @@ def _summarise(found: service.Purged, *, dry_run: bool) -> None:
     by_status = ", ".join(f"{count} {name}" for name, count in sorted(found.attempts.items()))
     click.echo(
         f"{verb}: {found.attempts.total()} verification(s) ({by_status or 'none'}), "
-        f"{found.identities} identity(ies), {found.callbacks} callback(s)."
+        f"{found.identities} identity(ies), {found.attempts_callbacks} callback(s) with their "
+        f"verification, {found.callbacks} by their own age."
     )
     if dry_run and found.attempts:
         click.echo("Identities that are empty afterwards go in the same run; they are not counted.")

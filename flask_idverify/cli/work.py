@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
-from sqlalchemy.exc import SQLAlchemyError
 
 from .. import clock, inbox, origin, runtime, workers
 from .group import commands
@@ -52,6 +52,11 @@ def work(*, once: bool, interval: float, concurrency: int) -> None:
     life = workers.Heartbeat("cron" if once else "work", concurrency)
     hands = [_Hand(app, stop, interval, life, once=once) for _ in range(concurrency)]
     others = [threading.Thread(target=hand.run, name="idverify-work") for hand in hands[1:]]
+    if not once:
+        click.echo(
+            f"{clock.now():%Y-%m-%d %H:%M:%S} at work: {concurrency} thread(s), a look every "
+            f"{interval:g} s."
+        )
     for thread in others:
         thread.start()
     hands[0].run()
@@ -59,6 +64,7 @@ def work(*, once: bool, interval: float, concurrency: int) -> None:
         thread.join()
     if not once:
         life.end()
+        click.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} ended.")
     if once and any(hand.failed for hand in hands):
         sys.exit(1)
 
@@ -85,10 +91,7 @@ class _Hand:
     def run(self) -> None:
         pause = self._interval
         while not self._stop.is_set():
-            # Nobody at this prompt asked for what time brings.
-            with self._app.app_context(), origin.working_for(None):
-                self.failed = not self._drain()
-                runtime.current().db.session.remove()
+            self.failed = not self._look()
             if self._once:
                 return
             pause = min(pause * 2, _LONGEST_PAUSE) if self.failed else self._interval
@@ -100,7 +103,8 @@ class _Hand:
         while seconds > 0 and not self._stop.wait(min(seconds, beat)):
             seconds -= beat
             if seconds > 0:
-                with self._app.app_context():
+                # Whatever a host does when a context ends: the next look tells.
+                with suppress(Exception), self._app.app_context():
                     self._life.beat()
 
     def _is_over(self) -> bool:
@@ -108,14 +112,23 @@ class _Hand:
         self._life.beat()
         return self._stop.is_set()
 
-    def _drain(self) -> bool:
+    def _look(self) -> bool:
+        """Do what is due; say whether nothing came in between."""
         try:
-            tried = inbox.work_through(until=self._is_over)
-        except SQLAlchemyError as error:
+            # Nobody at this prompt asked for what time brings.
+            with self._app.app_context(), origin.working_for(None):
+                self._drain()
+        except Exception as error:  # noqa: BLE001 - whatever it is, a hand that goes is not missed
             # The database may come back; its message may hold values, so only the kind is told.
             click.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} failed: {type(error).__name__}", err=True)
             return False
+        return True
+
+    def _drain(self) -> None:
+        try:
+            tried = inbox.work_through(until=self._is_over)
+        finally:
+            runtime.current().db.session.remove()
         if any(tried) or self._once:
             owed = f", failed and still owed: {tried.failed}" if tried.failed else ""
             click.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} done: {tried.done}{owed}")
-        return True

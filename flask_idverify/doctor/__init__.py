@@ -17,6 +17,8 @@ def examine() -> list[Advice]:
     around_us = (
         around.settings,
         around.late,
+        around.keys,
+        around.templates,
         around.login,
         around.cookies,
         around.celery,

@@ -7,10 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import current_app
+from jinja2 import TemplateNotFound, TemplateSyntaxError
 
 from .. import config, runtime
 from ..adapters.endpoints import host_is_address
 from ..config import Settings
+from ..encryption import parse_keys
 from ..runtime import Runtime, nobody_is_admin
 from ..signals import has_receivers, identity_erased
 from .advice import Advice, ok
@@ -70,6 +72,36 @@ def late(app: Runtime) -> Iterator[Advice]:
         yield Advice(
             "error", key, "was set after init_app and has no effect: set it before, and restart."
         )
+
+
+def keys(app: Runtime) -> Iterator[Advice]:
+    """Look for a key that serves two purposes; whoever learns it has both."""
+    settings, setting = app.settings, "IDVERIFY_ENCRYPTION_KEYS"
+    sealing = {key.material for key in parse_keys(settings.encryption_keys, setting)}
+    for name in ("audit_keys", "fingerprint_keys"):
+        other = f"IDVERIFY_{name.upper()}"
+        for key in parse_keys(getattr(settings, name), other):
+            if key.material in sealing:
+                yield Advice(
+                    "warning",
+                    other,
+                    f"its key {key.id!r} is an encryption key, too: make one of its own, and put "
+                    "it in front (docs/keys.md).",
+                )
+
+
+def templates(app: Runtime) -> Iterator[Advice]:
+    """Look for the template that our pages extend; loaders may come after ``init_app``."""
+    try:
+        current_app.jinja_env.get_template(app.settings.base_template)
+    except TemplateNotFound:
+        yield Advice(
+            "error",
+            "IDVERIFY_BASE_TEMPLATE",
+            f"{app.settings.base_template!r} is in no template folder: none of our pages works.",
+        )
+    except TemplateSyntaxError as error:
+        yield Advice("error", "IDVERIFY_BASE_TEMPLATE", f"line {error.lineno} is no valid Jinja.")
 
 
 def login(app: Runtime) -> Iterator[Advice]:

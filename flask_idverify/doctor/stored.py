@@ -151,16 +151,16 @@ def owed(app: Runtime) -> Iterator[Advice]:
         (
             VENDOR_ERASURE,
             "owed deletions",
-            "then tried once a day; an identity's page has a button",
+            "now tried once a day; the button on the identity's page tries at once",
         ),
-        (SIGNAL, "owed signals", "then given up; correct the receiver"),
+        (SIGNAL, "owed signals", "now given up; correct the receiver"),
     ):
         rows = [row for row in failing if row.kind == kind]
         given_up = sum(row.tries >= MAX_TRIES for row in rows)
+        often = f"; {given_up} of them {MAX_TRIES} times, {hint}" if given_up else ""
         if rows:
             yield Advice(
                 "error" if given_up else "warning",
                 about,
-                f"{len(rows)} failed, {given_up} of them {MAX_TRIES} times ({hint}). "
-                f"The oldest says: {rows[0].error}",
+                f"{len(rows)} failed so far{often}. The oldest says: {rows[0].error}",
             )

@@ -11,13 +11,18 @@ from .advice import Advice, ok
 
 _START = "Run `flask idverify work` as a service, `flask idverify work --once` by cron, or a beat"
 
+#: What a kept sign of life was, by the kind of worker; a process that ends cleanly leaves none.
+_LAST = {"work": "sign of life", "cron": "run by cron", "celery": "task of Celery"}
+
 
 def seen(app: Runtime) -> Iterator[Advice]:
     """Look for workers, and for work that waits for them."""
     shift = workers.shift()
-    minutes = int(workers.LATE.total_seconds() // 60)
-    ago = f"{_minutes(shift.seen_at)} minutes ago" if shift.seen_at else "never within a day"
-    last = f"none has been seen for {minutes} minutes (last: {ago})"
+    last = "none is running"
+    if shift.seen_at is not None:
+        last += (
+            f" (last {_LAST.get(shift.kind or '', 'seen')}: {_minutes(shift.seen_at)} minutes ago)"
+        )
     if shift.is_missed and shift.is_late:
         yield Advice(
             "error",
@@ -47,13 +52,18 @@ def seen(app: Runtime) -> Iterator[Advice]:
 
 def callbacks(_app: Runtime) -> Iterator[Advice]:
     """Look for callbacks that could not be processed."""
-    failed = queries.failed_callbacks(limit=1)
+    failed = queries.failed_callbacks(limit=1, owed=True)
     if failed.count:
         yield Advice(
             "warning",
             "failed callbacks",
             f"{failed.count}; the latest says: {failed.rows[0].error} They are tried again by "
             "themselves; `flask idverify callbacks --failed` lists them.",
+        )
+    if failed.strange:
+        yield ok(
+            "strangers' callbacks",
+            f"{failed.strange} match no verification and are not tried by themselves any more.",
         )
 
 

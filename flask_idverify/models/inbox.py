@@ -55,6 +55,18 @@ class CallbackRow(Base):
     provider: Mapped[Provider] = relationship()
     verification: Mapped[Verification | None] = relationship()
 
+    @property
+    def is_in_process(self) -> bool:
+        """Whether a worker has taken it and may still be at it."""
+        return self.leased_until is not None and self.leased_until > clock.now()
+
+    @property
+    def next_try(self) -> datetime | None:
+        """When it is tried next by itself: not before its vendor may be asked again."""
+        if self.next_try_at is None or not self.provider.is_backed_off:
+            return self.next_try_at
+        return max(filter(None, (self.next_try_at, self.provider.backed_off_until)))
+
 
 class OutboxRow(Base):
     """Something we owe somebody else; the row goes once it is done."""

@@ -34,12 +34,13 @@ class Provider(Base):
     enabled: Mapped[bool] = mapped_column(Boolean(), default=True)
     callback_key_sealed: Mapped[str] = mapped_column(Text())
     callback_key_digest: Mapped[str] = mapped_column(Exact(64))
-    #: The vendor's rate limit was reached: until then nothing is sent to it.
+    #: The vendor's rate limit was reached: until then nothing is sent to it. Kept when it is over.
     backed_off_until: Mapped[datetime | None] = mapped_column()
     #: How often in a row it was. With a default of the database's own, so that a migration can add
     #: the column to rows that exist.
     refusals: Mapped[int] = mapped_column(Integer(), default=0, server_default="0")
-    #: Why the vendor does not let us in (our words and its own, masked), until it does again.
+    #: Why the vendor does not let us in, until it does again. Our words only: its own may name
+    #: people, and stand on their attempts, which an erasure reaches.
     trouble: Mapped[str | None] = mapped_column(Text())
     trouble_since: Mapped[datetime | None] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -4,10 +4,12 @@ from .attempts import PAGE_SIZE, Counts, Filters, Page, status_counts, verificat
 from .callbacks import (
     CALLBACKS_SHOWN,
     FailedCallbacks,
+    Replayed,
     callback,
     failed_callback_count,
     failed_callbacks,
     latest_callbacks,
+    replayed,
 )
 from .details import HISTORY, IdentityDetail, Step, VerificationDetail, identity, verification
 from .owed import OWED_SHOWN, OwedDeletion, OwedNumbers, owed_deletions, owed_numbers
@@ -15,6 +17,7 @@ from .setup import (
     ProviderType,
     ProviderUse,
     SetupNumbers,
+    ailing_providers,
     application,
     applications,
     default_checks,
@@ -43,10 +46,12 @@ __all__ = [
     "Page",
     "ProviderType",
     "ProviderUse",
+    "Replayed",
     "SetupNumbers",
     "Step",
     "Usage",
     "VerificationDetail",
+    "ailing_providers",
     "application",
     "applications",
     "callback",
@@ -64,6 +69,7 @@ __all__ = [
     "provider_type",
     "provider_types",
     "providers",
+    "replayed",
     "setup_numbers",
     "status_counts",
     "usage_of",

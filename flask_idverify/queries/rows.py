@@ -30,11 +30,16 @@ class Unsealer:
             return None
 
 
+#: Classes of which people speak in other words.
+_WORDS = {"CallbackRow": "stored callback"}
+
+
 def one(table: type[R], key: str) -> R:
     """Return one row. Raises :class:`NotFound`."""
     row: R | None = session().get(table, key)
     if row is None:
-        raise NotFound(f"There is no {table.__name__.lower()} with this id.")
+        word = _WORDS.get(table.__name__, table.__name__.lower())
+        raise NotFound(f"There is no {word} with this id.")
     return row
 
 

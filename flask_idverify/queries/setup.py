@@ -141,6 +141,16 @@ def is_linked(provider: Provider) -> bool:
     return found is not None
 
 
+def ailing_providers() -> list[Provider]:
+    """Return the enabled, linked providers that the vendor refuses or that are left alone now."""
+    rows = session().scalars(
+        select(Provider)
+        .where(Provider.enabled.is_(True), Provider.id.in_(select(Link.provider_id)))
+        .order_by(Provider.name)
+    )
+    return [row for row in rows if row.trouble or row.is_backed_off]
+
+
 def setup_numbers() -> SetupNumbers:
     """Return what the overview warns about when it is nought."""
     usable = (

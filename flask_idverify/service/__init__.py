@@ -25,6 +25,7 @@ from .owed import owe_again, owed_of
 from .polling import claim_fetch, note_return
 from .providers import add_provider, provider_named
 from .results import refresh, refresh_if_due
+from .resuming import is_being_started
 from .retention import Purged, purge
 from .start import start, start_or_resume, start_test
 from .urls import callback_url, return_url
@@ -47,6 +48,7 @@ __all__ = [
     "identity_of",
     "image",
     "image_names",
+    "is_being_started",
     "known_claim",
     "link",
     "note_return",

@@ -31,14 +31,32 @@ from .usage import add_calls
 log = logging.getLogger("flask_idverify")
 
 
+#: A token, a status and its details; whatever else an operation asks is answered at once.
+_SLOW_CALLS = 3
+
+
+def longest_operation() -> timedelta:
+    """Return how long one operation may take whose vendor is as slow as the settings let it be.
+
+    After that whoever had begun it has lost their process.
+    """
+    settings = runtime.current().settings
+    call = settings.connect_timeout + 2 * settings.read_timeout
+    return timedelta(seconds=_SLOW_CALLS * call + 30)
+
+
 @contextmanager
-def asking(provider: Provider, *, anyway: bool = False) -> Iterator[Adapter]:
+def asking(
+    provider: Provider, *, anyway: bool = False, tells_standing: bool = True
+) -> Iterator[Adapter]:
     """Lend the adapter of *provider* for one operation; inside, no transaction is open.
 
     ``db.session`` is committed before and after. What the vendor answers is counted, and tells
     everybody when to leave it alone and whether it lets us in.
 
     :param anyway: ask although the vendor wants peace: an admin has said so.
+    :param tells_standing: ``False`` for a side road (a picture, a deletion): that it is closed
+        (403) or open says nothing of the provider. Credentials that are refused always do.
     :raises VendorBackedOff: it wants peace; nothing was sent.
     :raises VendorBusy: it has refused just now; its ``retry_after`` says for how long.
     :raises ProviderUnusable: as :meth:`.Vendors.adapter`.
@@ -50,7 +68,7 @@ def asking(provider: Provider, *, anyway: bool = False) -> Iterator[Adapter]:
     session.commit()
     if not anyway:
         require_peace_over(before.backed_off_until)
-    heard = _Heard(provider_id, before)
+    heard = _Heard(provider_id, before, tells_standing=tells_standing)
     with hearing(heard):
         try:
             yield adapter
@@ -68,11 +86,14 @@ def asking(provider: Provider, *, anyway: bool = False) -> Iterator[Adapter]:
 class _Heard:
     """What a vendor said during one operation."""
 
-    def __init__(self, provider_id: str, before: ProviderState) -> None:
+    def __init__(
+        self, provider_id: str, before: ProviderState, *, tells_standing: bool = True
+    ) -> None:
         self._provider_id = provider_id
         self._before = before
+        self._tells_standing = tells_standing
         self.calls = self._refused = self._failed = 0
-        self._busy = self._ever_busy = False
+        self._busy = self._ever_busy = self._welcome = False
         self._admitted: bool | None = None
         #: Whole seconds for which the vendor is left alone.
         self.peace: int | None = None
@@ -98,10 +119,14 @@ class _Heard:
             until = clock.now() + timedelta(seconds=self.peace)
             _quietly(back_off, self._provider_id, until)
         elif isinstance(error, VendorRefused):
-            self._admitted = False
-            self._trouble = f"{error} {error.detail}".strip()
+            if self._tells_standing or error.status != 403:
+                self._admitted = False
+                # Our words only: the vendor's may name a person, and an erasure never comes here.
+                self._trouble = str(error)
         elif error is None or isinstance(error, VendorRecordMissing):
-            self._busy, self._admitted = False, True
+            self._busy, self._welcome = False, True
+            if self._tells_standing:
+                self._admitted = True
 
     def write_down(self) -> None:
         """Count, and correct how the provider stands, if anything about it is new."""
@@ -113,7 +138,7 @@ class _Heard:
         if self._admitted and self._before.has_trouble:
             _quietly(note_admitted, self._provider_id)
         refused_before = self._before.refusals or self._ever_busy
-        if self._admitted and refused_before and not self._busy:
+        if self._welcome and refused_before and not self._busy:
             _quietly(note_welcome, self._provider_id)
 
 

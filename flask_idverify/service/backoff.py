@@ -27,7 +27,7 @@ _LEAST_ASKED = 1.0
 _MOST_ASKED = 3600.0
 #: How often in a row a time that a vendor named is believed.
 _BELIEVED = 3
-#: Our words and the vendor's; both are short.
+#: Of our words, and those of anybody's adapter.
 _LONGEST_TROUBLE = 1000
 
 
@@ -124,14 +124,20 @@ def back_off(provider_id: str, until: datetime) -> None:
 
 
 def note_welcome(provider_id: str) -> None:
-    """Write down that the vendor answers again. A time of peace that still stands is kept."""
+    """Write down that the vendor answers again. A time of peace that still stands is kept.
+
+    One that is over stays, too: what waited for its end is late from then on only.
+    """
     now = clock.now()
     over = or_(Provider.backed_off_until.is_(None), Provider.backed_off_until <= now)
-    _write(provider_id, Provider.refusals > 0, over, refusals=0, backed_off_until=None)
+    _write(provider_id, Provider.refusals > 0, over, refusals=0)
 
 
 def note_trouble(provider_id: str, told: str) -> None:
-    """Write down that the vendor does not let us in, and why; the first refusal is kept."""
+    """Write down that the vendor does not let us in, and why; the first refusal is kept.
+
+    :param told: our words; the vendor's own may name a person.
+    """
     _write(
         provider_id,
         Provider.trouble.is_(None),

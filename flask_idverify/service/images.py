@@ -23,7 +23,7 @@ def image_names(verification: Verification) -> tuple[str, ...]:
     :raises VendorError: the vendor could not be asked, or has deleted them.
     """
     provider, request, _ = _at_vendor(verification)
-    with asking(provider) as adapter:
+    with asking(provider, tells_standing=False) as adapter:
         return adapter.images(request)
 
 
@@ -41,7 +41,7 @@ def image(verification: Verification, name: str, *, admin: str) -> Image:
     row_id = verification.id
     facts = {"verification": row_id, "image": name}
     provider, request, subject = _at_vendor(verification)
-    with asking(provider) as adapter:
+    with asking(provider, tells_standing=False) as adapter:
         found = adapter.image(request, name)
     session = require_clean()
     audit.append(session, subject, "verification.image_viewed", actor=f"admin:{admin}", facts=facts)

@@ -13,10 +13,11 @@ from ..errors import VendorBusy, VendorError
 from ..models import Verification
 from ..states import UNFINISHED
 from . import schedule
+from .asking import longest_operation
 from .backoff import not_backed_off
 from .sessions import require_clean
 
-#: A fetch takes less than this; after it, another worker may try.
+#: A fetch keeps others away for so long at least, and as long as a slow vendor may take.
 _LEASE = timedelta(seconds=90)
 
 
@@ -42,7 +43,7 @@ def claim_fetch(verification: Verification, *, after_gap: bool = True, due: bool
             Verification.next_poll_at <= now if due else true(),
             not_backed_off(Verification.provider_id),
         )
-        .values(leased_until=now + _LEASE)
+        .values(leased_until=now + max(_LEASE, longest_operation()))
         .execution_options(synchronize_session=False)
     )
     session.commit()

@@ -22,11 +22,12 @@ from ..errors import (
 from ..models import Application, Identity, Link, Verification
 from ..states import Reason, Status
 from .announcing import announce
+from .asking import longest_operation
 from .results import refresh
 from .sessions import require_clean
 from .transitions import conclude
 
-#: Longer than any vendor call can take: such an attempt lost its process.
+#: An attempt that is being started is left alone for so long at least.
 _CREATED_GRACE = timedelta(minutes=3)
 #: Seconds that the second half of a double click waits for the vendor's answer to the first, and
 #: how often it looks: a vendor answers within one, and pages go on waiting by themselves.
@@ -50,7 +51,7 @@ def resume(
         return None
     same = found.claim == claim and found.provider_id in {link.provider_id for link in links}
     if found.status is Status.created:
-        if found.created_at <= clock.now() - _CREATED_GRACE:
+        if not is_being_started(found):
             # Its process died between the call and the answer; a late callback may still find it.
             _end(found)
             return None
@@ -70,6 +71,12 @@ def resume(
     if found.status.is_final:
         return None
     raise VerificationInProgress("This verification is not decided yet.", found)
+
+
+def is_being_started(verification: Verification) -> bool:
+    """Whether the vendor may still be answering its start; if not, it lost its process."""
+    grace = max(_CREATED_GRACE, longest_operation())
+    return verification.status is Status.created and verification.created_at > clock.now() - grace
 
 
 def _has_open_page(verification: Verification) -> bool:

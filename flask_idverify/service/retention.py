@@ -47,6 +47,7 @@ class Purged:
     :ivar attempts: attempts that lost their personal data, by status.
     :ivar identities: identities that lost claim and papers.
     :ivar callbacks: stored notifications deleted by their own age.
+    :ivar attempts_callbacks: stored notifications deleted with their attempts.
     :ivar owed: deletions owed at vendors.
     :ivar held: attempts and identities passed over because of a legal hold.
     """
@@ -54,6 +55,7 @@ class Purged:
     attempts: Counter[str] = field(default_factory=Counter)
     identities: int = 0
     callbacks: int = 0
+    attempts_callbacks: int = 0
     owed: int = 0
     held: int = 0
 
@@ -161,6 +163,8 @@ def _purge_attempts(run: _Run, status: Status, before: datetime) -> None:
             run.found.held += 1
         elif run.dry:
             run.found.attempts[str(status)] += 1
+            run.found.attempts_callbacks += wiping.count_callbacks(session, key)
+            session.rollback()
         else:
             _purge_attempt(run, key, status, overdue)
 
@@ -204,6 +208,7 @@ def _purge_attempt(run: _Run, key: str, status: Status, overdue: Any) -> None:
     session.commit()
     announce()
     run.found.attempts[str(status)] += 1
+    run.found.attempts_callbacks += callbacks
     run.found.owed += owed
 
 

@@ -18,10 +18,11 @@ from ..errors import (
     IdentityLocked,
     NoProvider,
     NotConfigured,
+    VendorBusy,
     VendorError,
     VerificationInProgress,
 )
-from ..models import Application, Identity, Provider, VendorAccount, Verification
+from ..models import Application, Identity, Link, Provider, VendorAccount, Verification
 from ..policy import Policy
 from ..states import Status
 from ..types import StartRequest
@@ -49,7 +50,8 @@ def start(
 ) -> Verification:
     """Start verifying *user*; the browser then goes to ``verification.redirect_url``.
 
-    One vendor request is made (two when an OAuth token is needed first). ``db.session`` is
+    One vendor request is made (two when an OAuth token is needed first). If that meets the vendor's
+    rate limit, its attempt ends in error and the next link is tried, once. ``db.session`` is
     committed around it. A second call with the same claim while the vendor's page is still open
     returns the same verification and asks the vendor nothing; while the first is still being
     answered, it waits two seconds for that.
@@ -66,6 +68,7 @@ def start(
     :raises ConsentMissing: the provider needs consent.
     :raises VendorBackedOff: the vendors of all links that admit the claim have reached their rate
         limit; nothing was sent and nothing recorded.
+    :raises VendorBusy: their limit was met just now; the attempt is kept as an error.
     :raises VendorError: the vendor could not be asked, or refused; the attempt is kept as an error.
     """
     found, _ = start_or_resume(user, claim, consent, application, provider, locale=locale)
@@ -107,11 +110,15 @@ def start_or_resume(
     # Looking for an attempt to resume may have found the result that nobody had told us.
     _require_open(identity, target, claim)
     link = first_open(links)
-    policy = Policy.from_dict(link.policy)
     try:
-        # A friendly word early; what counts is the same question when the attempt is recorded.
-        require_attempts_left(identity.id, attempt_limit(policy))
-        return _launch(identity, target, link.provider, policy, claim, consent, locale), True
+        try:
+            return _try_link(identity, link, claim, consent, locale), True
+        except VendorBusy:
+            # It has started nothing there; who comes a moment later goes to the next link as well.
+            others = [each for each in links if each.provider_id != link.provider_id]
+            if not any(not each.provider.is_backed_off for each in others):
+                raise
+            return _try_link(identity, first_open(others), claim, consent, locale), True
     except (AttemptLimitReached, VerificationInProgress) as refused:
         # The other half of a double click may have been faster, and even have been the last
         # attempt that was left.
@@ -121,6 +128,15 @@ def start_or_resume(
         if isinstance(refused, AttemptLimitReached):
             raise
         raise VendorError(FAILED) from None
+
+
+def _try_link(
+    identity: Identity, link: Link, claim: Claim, consent: Consent | None, locale: str | None
+) -> Verification:
+    policy = Policy.from_dict(link.policy)
+    # A friendly word early; what counts is the same question when the attempt is recorded.
+    require_attempts_left(identity.id, attempt_limit(policy))
+    return _launch(identity, link.application, link.provider, policy, claim, consent, locale)
 
 
 def start_test(

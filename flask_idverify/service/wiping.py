@@ -54,6 +54,12 @@ def drop_callbacks(session: Any, attempts: Collection[str]) -> int:
     return int(gone.rowcount)
 
 
+def count_callbacks(session: Any, attempt: str) -> int:
+    """Return how many notifications about an attempt are stored."""
+    of_it = select(func.count()).where(CallbackRow.verification_id == attempt)
+    return int(session.scalar(of_it) or 0)
+
+
 def notes_of(session: Any, subject: str, attempt: str | None = None) -> list[str]:
     """Return the audit entries that hold people's own words about a person, or one attempt."""
     rows = session.execute(

@@ -36,7 +36,7 @@ class Refusal:
     code: str | None = None
     state: State | None = None
     retry_at: datetime | None = None
-    retry_after: int | None = None
+    retry_after: float | None = None
 
     def applied_to(self, here: Standpoint) -> Standpoint:
         """Return *here* with what the refusal knows better."""
@@ -69,11 +69,13 @@ def refusal(error: IDVerifyError, form: ClaimForm) -> Refusal:
             retry_after=seconds,
         )
     if isinstance(error, VendorError):
-        wait = error.retry_after
-        return Refusal(
-            error.http_status, error.code, retry_after=None if wait is None else math.ceil(wait)
-        )
+        return Refusal(error.http_status, error.code, retry_after=error.retry_after)
     return Refusal(error.http_status, error.code)
+
+
+def retry_after(seconds: float | None) -> dict[str, str]:
+    """Return the headers that say when to come again, if anybody knows."""
+    return {} if seconds is None else {"Retry-After": str(math.ceil(seconds))}
 
 
 def seconds_until(moment: datetime | None) -> int | None:

@@ -23,7 +23,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from .. import service, texts
-from ..errors import IDVerifyError, TransitionRefused
+from ..errors import IDVerifyError, TransitionRefused, VendorBackedOff
 from ..guards import NEXT_URL
 from ..models import Verification
 from ..queries import own
@@ -31,7 +31,7 @@ from ..states import Status
 from . import pages
 from .forms import CancelForm, ClaimForm
 from .next_url import is_safe
-from .refusals import Refusal, refusal
+from .refusals import Refusal, refusal, retry_after
 from .user_state import (
     Standpoint,
     State,
@@ -98,7 +98,9 @@ def submit() -> ResponseReturnValue:
         form.fill(known)
     valid = form.validate()
     if form.has_bad_token:
-        return _start_page(here, form, Refusal(400, "csrf"))
+        # The form says it by itself; pages without one cannot.
+        told_there = here.state in (State.form, State.step_up)
+        return _start_page(here, form, Refusal(400, None if told_there else "csrf"))
     if here.state is State.verified:
         return _start_page(here, form, Refusal(409, "already_verified"))
     if not valid:
@@ -128,7 +130,7 @@ def _start_page(
     here: Standpoint, form: ClaimForm, refused: Refusal | None = None
 ) -> ResponseReturnValue:
     status = 503 if here.state is State.unavailable and request.method == "GET" else 200
-    answer = make_response(
+    return make_response(
         render_template(
             "idverify/start.html",
             here=here,
@@ -140,10 +142,8 @@ def _start_page(
             next_url=_next_url(),
         ),
         refused.status if refused else status,
+        retry_after(refused.retry_after if refused else None),
     )
-    if refused is not None and refused.retry_after is not None:
-        answer.headers["Retry-After"] = str(refused.retry_after)
-    return answer
 
 
 @blueprint.get("/verifications/<verification_id>/continue")
@@ -203,6 +203,9 @@ def cancel(verification_id: str) -> ResponseReturnValue:
         service.cancel(row)
     except TransitionRefused as error:
         return _verification_page(_own(verification_id), texts.error(error.code)), 409
+    except VendorBackedOff as error:
+        page = _verification_page(_own(verification_id), texts.error(error.code))
+        return page, error.http_status, retry_after(error.retry_after)
     return redirect(url_for(".verification", verification_id=verification_id), 303)
 
 

@@ -13,8 +13,6 @@ from ..models import Application, Identity, Verification
 from ..queries import own
 from ..states import Status
 
-#: As long as the service waits for an attempt whose vendor call may still be running.
-_PREPARING = timedelta(minutes=3)
 #: By then a vendor has nearly always answered a start; the user has just pressed the button.
 _ANSWERED = timedelta(seconds=30)
 #: After this somebody who has not come back to us may be done all the same, e.g. on their phone.
@@ -85,7 +83,7 @@ def _with_state(here: Standpoint, application: Application) -> Standpoint:
 def is_open(attempt: Verification) -> bool:
     """Whether an attempt stands in the way of a new one."""
     if attempt.status is Status.created:
-        return attempt.created_at > clock.now() - _PREPARING
+        return service.is_being_started(attempt)
     if attempt.status is Status.started:
         # One whose link is over is settled by the next start.
         return has_live_link(attempt)
@@ -114,6 +112,11 @@ def is_waiting(attempt: Verification) -> bool:
     if attempt.status is Status.started:
         return bool(attempt.returned_at or attempt.captured_at)
     return attempt.status in (Status.processing, Status.in_review)
+
+
+def is_with_the_user(attempt: Verification) -> bool:
+    """Whether nothing is known to have been handed in yet."""
+    return attempt.status in (Status.created, Status.started) and attempt.captured_at is None
 
 
 def told(attempt: Verification, *, waiting: bool | None = None) -> texts.Told:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import pytest
+import requests_mock
 
 from flask_idverify.adapters.jumio.v4 import JumioV4
 from flask_idverify.adapters.jumio.v4_mapping import outcome_of
@@ -139,6 +140,24 @@ class TestJumioV4(AdapterCases):
         w.mock.get(re.compile(f"{BASE}/api/netverify/v2/scans/[0-9a-f-]+$"), status_code=404)
         (step,) = w.adapter.check()
         assert (step.name, step.ok) == ("credentials", True)
+
+    @pytest.mark.parametrize(
+        ("answer", "accepted"),
+        [
+            ({"json": {"message": "No such scan"}}, True),
+            ({"text": ""}, True),
+            ({"text": "<!doctype html><h1>Not Found</h1>"}, False),
+            ({"text": "404 page not found"}, False),
+            ({"text": '["nothing here"]'}, False),
+        ],
+    )
+    def test_web_servers_404_does_not_prove_the_credentials(
+        self, w: Wire, answer: dict[str, Any], accepted: bool
+    ) -> None:
+        w.mock.get(requests_mock.ANY, status_code=404, **answer)
+        (step,) = w.adapter.check()
+        assert step.ok is accepted
+        assert ("no API v4 at this endpoint" in step.message) is not accepted
 
     @pytest.mark.parametrize(
         ("fields", "hint", "problem"),

@@ -8,6 +8,7 @@ import pytest
 import requests_mock
 
 from flask_idverify import clock, texts
+from flask_idverify.service import backoff
 from flask_idverify.states import Reason, Status
 from tests.web.people import Person, inline_code, seen, vendor, words
 
@@ -153,6 +154,21 @@ def test_papers_that_are_handed_in_are_not_given_up(lena_at: Person) -> None:
     assert answer.status_code == 409
     assert "moved on" in words(answer)
     assert lena_at.status_of(row_id) is Status.processing
+
+
+def test_giving_up_waits_until_the_vendor_may_be_asked_again(lena_at: Person) -> None:
+    """It may have finished the check, which nobody can know before."""
+    row_id = lena_at.attempt(Status.started)
+    with clock.stopped(), vendor() as mocked:
+        with lena_at.host.app.app_context():
+            provider_id = lena_at.row(row_id).provider_id
+            backoff.back_off(provider_id, clock.now() + timedelta(seconds=90))
+        answer = lena_at.post(f"/identity/verifications/{row_id}/cancel")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "90")
+    assert "very busy" in words(answer)
+    assert "Cancel" in words(answer)
+    assert lena_at.status_of(row_id) is Status.started
+    assert not mocked.called
 
 
 def test_giving_up_needs_the_token(lena_at: Person) -> None:

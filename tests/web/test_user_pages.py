@@ -122,7 +122,9 @@ def test_a_post_without_csrf_token_is_400_and_starts_nothing(lena_at: Person) ->
     with vendor() as mocked:
         answer = lena_at.browser.post(PAGE, data=TYPED)
     assert answer.status_code == 400
-    assert "security token" in words(answer)
+    assert "This page was open for too long. Send the form again." in words(answer)
+    assert "Reload" not in words(answer), "one word on what to do"
+    assert "Please correct" not in words(answer)
     assert 'value="U7301945"' in answer.text, "what was typed is kept"
     assert (mocked.call_count, lena_at.attempts()) == (0, 0)
 

@@ -97,6 +97,7 @@ def test_what_is_owed_is_seen_and_tried_again(
     assert "1 deletion is still owed at the vendor" in shown
     assert "Vendor in use: " in shown
     assert "403" in shown
+    assert "Everything personal is gone here." in shown, "not at the vendor yet"
     with host.app.app_context():
         host.db.session.query(OutboxRow).update({"next_try_at": None})
         host.db.session.commit()

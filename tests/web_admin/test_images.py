@@ -209,6 +209,18 @@ def test_the_words_of_a_vendor_cannot_become_markup_of_the_drawn_reason(
     assert max(float(each.attrib["y"]) for each in lines) < float(root.attrib["height"])
 
 
+@BOTH
+def test_before_anything_was_handed_in_no_pictures_are_no_trouble(
+    host: Host, desk: Desk, vendor: Vendor, kind: str
+) -> None:
+    _at_vendor(host, vendor, kind)
+    attempt = start(host, "one@example.com")
+    page = desk.get(f"/verifications/{attempt}?pictures=1")
+    assert page.status_code == 200
+    assert "No pictures were handed in yet." in words(page)
+    assert "does not know" not in words(page)
+
+
 def test_what_was_erased_or_never_opened_offers_no_pictures(
     host: Host, desk: Desk, vendor: Vendor
 ) -> None:

@@ -135,7 +135,11 @@ def test_a_vendor_that_is_down_is_told(host: Host, desk: Desk, provider: str) ->
     desk.send(f"/providers/{provider}", endpoint="http://127.0.0.1:9")
     answer = desk.send(f"/providers/{provider}/test", **MINE)
     assert answer.status_code == 503
-    assert "The vendor cannot be reached" in words(answer)
+    told = words(answer)
+    assert "The vendor cannot be reached" in told
+    assert "127.0.0.1:9 " in told, "the port is the first thing to look at"
+    assert "No test was started" in told
+    assert "we ask again by ourselves" not in told
 
 
 def test_a_test_does_not_stand_in_the_way_of_a_verification(

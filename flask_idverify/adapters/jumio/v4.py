@@ -150,12 +150,20 @@ class JumioV4(JumioAdapter):
         return parse_v4(body, content_type)
 
     def check(self) -> list[CheckStep]:
-        """Ask for a transaction that cannot exist: a 404 proves that the credentials are good."""
+        """Ask for a transaction that cannot exist: a 404 proves that the credentials are good.
+
+        Not any 404: that of a web server in front of no API at all has seen no credentials.
+        """
         return [
             probe(
                 "credentials",
                 lambda: self.http.call(
-                    "GET", self._scan(str(uuid.uuid4())), authorization=self.basic, repeat=False
+                    "GET",
+                    self._scan(str(uuid.uuid4())),
+                    authorization=self.basic,
+                    repeat=False,
+                    page_found="it is a page and not the vendor's word: there is no API v4 at "
+                    "this endpoint; check the endpoint, its region, and that it holds no path.",
                 ),
             )
         ]

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from ... import clock, dispatch, queries, service, workers
 from ...i18n import gettext as _
 from ...i18n import ngettext
+from ...models import Provider
 from .blueprint import actor, blueprint, chosen, done, go, page, warned
 
 
@@ -47,15 +48,26 @@ def callbacks() -> ResponseReturnValue:
 @blueprint.post("/callbacks/<callback_id>/replay")
 def replay_callback(callback_id: str) -> ResponseReturnValue:
     """Make one callback due now, and have it done soon."""
-    verification_id = queries.callback(callback_id).verification_id
+    row = queries.callback(callback_id)
+    verification_id, provider = row.verification_id, row.provider
     if service.replay_callback(callback_id, actor=actor()):
         dispatch.nudge()
-        done(_("The callback is due now and is tried next."))
+        done(_peace(provider) or _("The callback is due now and is tried next."))
+    elif row.processed_at is None and row.is_in_process:
+        warned(_("A worker is processing it at this moment."))
     else:
         warned(_("It has been processed meanwhile."))
     if verification_id and request.form.get("back") == "verification":
         return go(".verification", verification_id=verification_id)
     return go(".callbacks")
+
+
+def _peace(provider: Provider) -> str:
+    """Say until when callbacks wait for a vendor's peace to end; empty when it wants none."""
+    if not provider.is_backed_off:
+        return ""
+    until = f"{provider.backed_off_until:%H:%M:%S}"
+    return _("Due now, and waiting until %(until)s UTC: the vendor's rate limit.", until=until)
 
 
 @blueprint.post("/providers/<provider_id>/callbacks/replay")
@@ -67,7 +79,8 @@ def replay_callbacks(provider_id: str) -> ResponseReturnValue:
     if count:
         dispatch.nudge()
         done(
-            ngettext(
+            _peace(row)
+            or ngettext(
                 "%(num)s callback of %(name)s is due now and is tried next.",
                 "%(num)s callbacks of %(name)s are due now and are tried next.",
                 count,

@@ -18,6 +18,7 @@ def overview() -> ResponseReturnValue:
         counts=counts,
         statuses=list(Status),
         setup=queries.setup_numbers(),
+        ailing=queries.ailing_providers(),
         owed=queries.owed_numbers(),
         reviews=counts.real.get(Status.in_review, 0),
         settings=runtime.current().settings,

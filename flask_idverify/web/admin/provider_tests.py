@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
@@ -19,8 +20,11 @@ from ...errors import (
     KeyUnavailable,
     NotFound,
     ProviderUnusable,
+    VendorBusy,
     VendorError,
+    VendorUnavailable,
 )
+from ...i18n import gettext as _
 from ...models import Provider, Verification
 from ...states import Status
 from ..forms import ClaimForm
@@ -58,9 +62,11 @@ def test_provider(provider_id: str) -> ResponseReturnValue:
         return _form_page(row, form, 422)
     except (VendorError, ConsentMissing, ClaimNotAccepted, ProviderUnusable) as error:
         rollback()
-        return _form_page(
-            queries.provider(provider_id), form, error.http_status, problem=explain(error)
-        )
+        problem = explain(error)
+        if isinstance(error, (VendorBusy, VendorUnavailable)):
+            # A start is never repeated by itself.
+            problem = replace(problem, following=_("No test was started. Try again in a while."))
+        return _form_page(queries.provider(provider_id), form, error.http_status, problem=problem)
     except ConfigurationError as error:
         rollback()
         problem = Problem("", str(error))

@@ -17,12 +17,13 @@ from ...errors import (
     ReasonMissing,
     TransitionRefused,
     VendorError,
+    VendorRecordMissing,
 )
 from ...i18n import gettext as _
 from ...models import Verification
 from ...queries import Filters
 from ...states import FINAL, Status
-from ..user_state import told
+from ..user_state import is_with_the_user, told
 from .blueprint import admin_id, blueprint, chosen, done, go, page, rollback
 from .forms import ReasonForm
 from .problems import explain
@@ -78,6 +79,9 @@ def verification(verification_id: str) -> ResponseReturnValue:
         return _detail_page(verification_id, pictures=service.image_names(row))
     except (VendorError, NotFound, ProviderUnusable) as error:
         rollback()
+        row = queries.verification(verification_id).verification
+        if isinstance(error, VendorRecordMissing) and is_with_the_user(row):
+            return _detail_page(verification_id, pictures=())
         # Nobody fetches pictures by himself: the usual word on what happens next would be wrong.
         shown = replace(explain(error), following="")
         return _detail_page(verification_id, error.http_status, pictures=(), pictures_problem=shown)
@@ -156,6 +160,7 @@ def _detail_page(verification_id: str, status: int = 200, **values: Any) -> Resp
         detail=detail,
         row=row,
         told=told(row),
+        with_the_user=is_with_the_user(row),
         can_refresh=bool(row.vendor_reference) and row.status not in _SETTLED,
         can_approve=row.status is not Status.approved and not row.is_test and not row.erased_at,
         can_reject=row.status is not Status.rejected and not row.erased_at,
