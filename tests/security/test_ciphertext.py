@@ -18,12 +18,15 @@ from tests.vendor import Vendor
 pytestmark = pytest.mark.usefixtures("app_context")
 
 #: Every sealed attribute of every table: class, attribute, column.
-SEALED = [
-    (mapper.class_, name, value.column)
-    for mapper in Base.registry.mappers
-    for name, value in vars(mapper.class_).items()
-    if isinstance(value, Sealed)
-]
+SEALED = sorted(  # the registry is a set: each process would have its own order
+    (
+        (mapper.class_, name, value.column)
+        for mapper in Base.registry.mappers
+        for name, value in vars(mapper.class_).items()
+        if isinstance(value, Sealed)
+    ),
+    key=lambda found: (found[0].__tablename__, found[1]),
+)
 
 
 @pytest.fixture
