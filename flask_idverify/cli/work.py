@@ -40,6 +40,7 @@ def work(*, once: bool, interval: float, concurrency: int) -> None:
 
     SIGTERM and SIGINT end it after the pieces at hand.
     """
+    runtime.current()  # a wrong setup ends the command, unlike trouble while it works
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # Flask's own idiom
     stop = threading.Event()
 

@@ -43,7 +43,11 @@ class Journey:
 
     def reach_vendor(self) -> None:
         """Wait until the browser has gone on to the vendor by itself."""
-        self.page.wait_for_url(VENDOR_PAGE)
+        from playwright.sync_api import expect
+
+        # Not wait_for_url: of two pages on their way, the one that gives way is no failure.
+        expect(self.page).to_have_url(VENDOR_PAGE, timeout=30_000)
+        self.page.wait_for_load_state()
 
     def hand_in(self, scenario: str = "approve", **paper: str) -> None:
         """Go through the vendor's page, and come back."""

@@ -299,7 +299,7 @@ def test_a_wrong_secret_fails_in_the_vendors_words(
 def test_a_vendor_that_is_down_is_told(checked: Callable[..., str], kind: str) -> None:
     page = checked(endpoint="http://127.0.0.1:9", provider_type=kind)
     assert "Failed" in page
-    assert "connection to 127.0.0.1 failed" in page
+    assert "connection to 127.0.0.1:" in page
 
 
 def test_a_login_wall_before_the_app_is_told(checked: Callable[..., str], vendor: Vendor) -> None:
