@@ -234,6 +234,16 @@ def id_types() -> list[tuple[str, str]]:
     return [(str(value), str(label)) for value, label in _ID_TYPES.items()]
 
 
+def number_hint(papers: IdType | str, issued_by: str) -> str:
+    """Return what somebody is told whose number looks mistyped; it never stops them."""
+    return gettext(
+        "This does not look like the number of such a document (%(document)s, %(country)s). "
+        "Please check it.",
+        document=id_type(papers),
+        country=country(issued_by),
+    )
+
+
 def error(code: str) -> str:
     """Return what an error means for the user."""
     return str(_ERRORS.get(code, _ERRORS["idverify_error"]))

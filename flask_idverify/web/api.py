@@ -18,7 +18,7 @@ from flask_wtf.csrf import generate_csrf, validate_csrf
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from wtforms import ValidationError
 
-from .. import clock, runtime, service, texts
+from .. import clock, id_numbers, runtime, service, texts
 from ..claims import Claim, Consent
 from ..errors import (
     IDVerifyError,
@@ -111,7 +111,7 @@ def start() -> ResponseReturnValue:
     row, is_new = service.start_or_resume(
         _user(), claim, consent, application=_known_application(application)
     )
-    answer = jsonify(**_shown(row), redirect_url=row.redirect_url)
+    answer = jsonify(**_shown(row), redirect_url=row.redirect_url, hints=_hints(claim))
     answer.status_code = 201 if is_new else 200
     if row.status is Status.created:
         answer.status_code = 202
@@ -239,6 +239,13 @@ def _claim(data: Mapping[str, Any]) -> Claim:
             raise InvalidClaim("id_type", "is missing: send the claim.")
         return found.claim
     return Claim(**{name: part.get(name) or "" for name in _CLAIM_FIELDS})
+
+
+def _hints(claim: Claim) -> list[dict[str, str]]:
+    """Return what the user may want to look at again; nothing of it stopped the start."""
+    if not id_numbers.looks_wrong(claim.country, claim.id_type, claim.id_number):
+        return []
+    return [{"field": "id_number", "text": texts.number_hint(claim.id_type, claim.country)}]
 
 
 def _consent(data: Mapping[str, Any]) -> Consent | None:

@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, SelectField, StringField, SubmitField, ValidationError
+from wtforms import (
+    BooleanField,
+    Field,
+    HiddenField,
+    SelectField,
+    StringField,
+    SubmitField,
+    ValidationError,
+)
 from wtforms.validators import DataRequired, Length
 
-from .. import clock, countries, runtime, texts
+from .. import clock, countries, id_numbers, runtime, texts
 from ..claims import STATE_REQUIRED, Claim, Consent
 from ..i18n import lazy_gettext
 
@@ -70,6 +78,8 @@ class ClaimForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
         description=_("As it is printed on the document."),
         render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"},
     )
+    #: The papers whose number was doubted: sent once more, they are taken as they are.
+    number_checked = HiddenField()
     location_country = SelectField(
         _("Where are you now?"),
         validators=[_needed(_("Please choose the country you are in."))],
@@ -94,6 +104,8 @@ class ClaimForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        #: What is said beside the number, if it looks mistyped.
+        self.number_hint: str | None = None
         empty = [("", str(_("Please choose")))]
         self.id_type.choices = empty + texts.id_types()
         self.country.choices = empty + list(countries.choices())
@@ -118,6 +130,19 @@ class ClaimForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
     def states_a_claim(self) -> bool:
         """Whether the request brought any field of the claim."""
         return any(self[name].raw_data for name in _CLAIM_FIELDS)
+
+    def doubts_number(self) -> bool:
+        """Whether to ask for a second look at the number: once for the same papers, never again."""
+        country, id_type, number = (
+            self[name].data or "" for name in ("country", "id_type", "id_number")
+        )
+        if not id_numbers.looks_wrong(country, id_type, number):
+            return False
+        papers = f"{country} {id_type} {number}"
+        is_new = self.number_checked.data != papers
+        self.number_checked.data = papers
+        self.number_hint = texts.number_hint(id_type, country)
+        return is_new
 
     @property
     def has_bad_token(self) -> bool:

@@ -103,7 +103,8 @@ def submit() -> ResponseReturnValue:
         return _start_page(here, form, Refusal(400, None if told_there else "csrf"))
     if here.state is State.verified:
         return _start_page(here, form, Refusal(409, "already_verified"))
-    if not valid:
+    doubted = form.states_a_claim and form.doubts_number()
+    if not valid or doubted:
         return _start_page(here, form, Refusal(422))
     try:
         # One that another request is still starting is gone on with on its own page.

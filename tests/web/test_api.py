@@ -95,6 +95,17 @@ def test_a_start_answers_201_with_the_link_which_no_later_answer_repeats(lena_at
         assert "jumio" not in told.lower()
 
 
+def test_a_number_that_looks_mistyped_is_told_and_not_refused(lena_at: Person) -> None:
+    claim = {"id_type": "id_card", "country": "ESP", "id_number": "54362351K", "real_name": "Lena"}
+    with vendor():
+        answer = _post(lena_at, {"claim": claim, "consent": CONSENT})
+    assert answer.status_code == 201
+    (hint,) = answer.get_json()["hints"]
+    assert hint["field"] == "id_number"
+    assert "Please check it." in hint["text"]
+    assert "54362351K" not in answer.text
+
+
 def test_a_second_start_is_the_same_attempt(lena_at: Person) -> None:
     with vendor() as mocked:
         first, second = _post(lena_at).get_json(), _post(lena_at).get_json()

@@ -109,6 +109,41 @@ def test_what_cannot_be_on_a_document_is_refused_at_the_field(
     assert mocked.call_count == 0
 
 
+#: A Spanish number whose last two digits changed places, so that its letter is wrong.
+SLIPPED = {"id_type": "id_card", "country": "ESP", "id_number": "54362351K"}
+
+
+def test_a_number_that_looks_mistyped_is_asked_about_once_and_then_taken(lena_at: Person) -> None:
+    with vendor() as mocked:
+        answer = lena_at.post(**{**TYPED, **SLIPPED})
+        assert answer.status_code == 422
+        assert "does not look like the number" in words(answer)
+        assert "(Identity card, Spain)" in words(answer)
+        assert 'aria-describedby="id_number-help id_number-hint"' in answer.text
+        assert "aria-invalid" not in answer.text, "it may well be right"
+        assert (mocked.call_count, lena_at.attempts()) == (0, 0)
+        (papers,) = re.findall(r'name="number_checked" type="hidden" value="([^"]*)"', answer.text)
+        _start(lena_at, **SLIPPED, number_checked=papers)
+    assert mocked.call_count == 1
+
+
+def test_every_other_number_is_asked_about_anew(lena_at: Person) -> None:
+    checked = {"number_checked": "ESP id_card 54362351K"}
+    with vendor() as mocked:
+        for change in ({"id_number": "54362315A"}, {"id_type": "driving_licence"}):
+            answer = lena_at.post(**{**TYPED, **SLIPPED, **checked, **change})
+            assert answer.status_code == 422
+            assert "id_number-hint" in answer.text
+    assert mocked.call_count == 0
+
+
+def test_a_hint_beside_an_error_counts_as_read(lena_at: Person) -> None:
+    answer = lena_at.post(**{**TYPED, **SLIPPED, "real_name": ""})
+    assert 'aria-describedby="id_number-help id_number-hint"' in answer.text
+    with vendor():
+        _start(lena_at, **SLIPPED, number_checked="ESP id_card 54362351K")
+
+
 @pytest.mark.parametrize("country", ["USA", "CAN", "AUS"])
 def test_the_state_is_needed_where_the_law_differs_by_state(lena_at: Person, country: str) -> None:
     answer = lena_at.post(**{**TYPED, "location_country": country})
