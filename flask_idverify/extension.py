@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from . import config, service
+from . import config, i18n, service
 from .adapters import Registry
 from .cli import commands
 from .columns import copy_tables
@@ -236,12 +236,14 @@ class IDVerify:
         :param application: name or row; the default one when left out.
         :param provider: name or row; the application's first link that takes the claim when left
             out.
-        :param locale: the user's language, e.g. ``de-AT``, for the vendor's page.
+        :param locale: the user's language, e.g. ``de-AT``, for the vendor's page; the one that
+            Flask-Babel chose when left out.
         :raises IDVerifyError: one of ``InvalidClaim``, ``PendingChanges``, ``NotSignedIn``,
             ``AlreadyVerified``, ``IdentityLocked``, ``VerificationInProgress``,
             ``AttemptLimitReached``, ``NotConfigured``, ``NoProvider``, ``ClaimNotAccepted``,
             ``ConsentMissing``, ``VendorError``; see :mod:`flask_idverify.errors`.
         """
+        locale = locale or i18n.chosen_language()
         return service.start(user, claim, consent, application, provider, locale=locale)
 
     def refresh(self, verification: Verification) -> Verification:

@@ -83,12 +83,17 @@ def lazy_gettext(text: str, **variables: Any) -> LazyText:
     return LazyText(text, variables)
 
 
+def chosen_language() -> str | None:
+    """Return the language that the app chose for the current page; ``None``: it never chooses."""
+    if _domain() is None:
+        return None
+    locale = import_module("flask_babel").get_locale()
+    return str(locale).replace("_", "-") if locale is not None else None
+
+
 def language() -> str:
     """Return the language of the current page as an HTML ``lang`` value."""
-    if _domain() is None:
-        return "en"
-    locale = import_module("flask_babel").get_locale()
-    return str(locale).replace("_", "-") if locale is not None else "en"
+    return chosen_language() or "en"
 
 
 def direction() -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from . import countries, states
+from . import countries, i18n, states
 from .claims import IdType
 from .i18n import LazyText, gettext
 from .i18n import lazy_gettext as _
@@ -286,4 +286,4 @@ def last_day(until: datetime) -> str:
 
 def country(alpha3: str) -> str:
     """Return a country's name."""
-    return countries.name(alpha3)
+    return countries.name(alpha3, i18n.language())

@@ -19,7 +19,9 @@ class StartRequest:
 
     ``callback_url``, ``success_url`` and ``error_url`` are absolute; ``reference`` and
     ``user_reference`` are our pseudonyms; ``id_type`` and ``country`` preset the page;
-    ``account_id`` is the vendor's account of a returning user, where the vendor keeps accounts.
+    ``locale`` is the user's language as a BCP 47 tag (``pt-BR``) or ``None``, which the adapter
+    maps to what its page speaks; ``account_id`` is the vendor's account of a returning user, where
+    the vendor keeps accounts.
     """
 
     reference: str

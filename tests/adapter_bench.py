@@ -147,6 +147,8 @@ class AdapterBench:
     #: A place in the start's answer without which nothing can go on.
     start_needs: ClassVar[list[tuple[str, ...]]]
     link_path: ClassVar[tuple[str, ...]]
+    #: The place of the page's language in the body of a start.
+    locale_path: ClassVar[tuple[str, ...]]
 
     # What a subclass says of its wire.
     def start_answer(self) -> dict[str, Any]:

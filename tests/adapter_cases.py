@@ -114,6 +114,30 @@ class StartingCases(AdapterBench):
             w.adapter.start(START)
 
     @pytest.mark.parametrize(
+        ("wanted", "configured", "told"),
+        [
+            ("de", "", "de"),
+            ("de-AT", "fr", "de"),
+            ("de_AT", "", "de"),
+            ("pt-BR", "", "pt-BR"),
+            ("zh-Hant-TW", "", "zh-HK"),
+            ("tlh", "fr", "fr"),
+            (None, "fr", "fr"),
+            ("tlh", "", None),
+            (None, "", None),
+        ],
+    )
+    def test_the_page_speaks_the_users_language_or_else_the_configured_one(
+        self, w: Wire, wanted: str | None, configured: str, told: str | None
+    ) -> None:
+        self.make(locale=configured).start(replace(START, locale=wanted))
+        (sent,) = w.sent("POST", urlsplit(self.start_url).path.lower())
+        place = sent.json()
+        for key in self.locale_path[:-1]:
+            place = place[key]
+        assert place.get(self.locale_path[-1]) == told
+
+    @pytest.mark.parametrize(
         ("field", "value"),
         [
             ("callback_url", "https://id.example.com/" + "x" * 233),

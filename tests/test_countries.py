@@ -63,3 +63,43 @@ def test_any_text_can_be_asked_about(text: str) -> None:
     assert countries.is_known(text) == (text in dict(countries.choices()))
     assert countries.name(text)[:1] == text[:1] or countries.is_known(text)
     countries.from_alpha2(text)
+
+
+@pytest.mark.parametrize(
+    ("language", "alpha3", "expected"),
+    [
+        ("de", "AUT", "Österreich"),
+        ("de-AT", "USA", "Vereinigte Staaten"),
+        ("fr_CH", "KOR", "Corée du Sud"),
+        ("pt-BR", "VNM", "Vietnã"),
+        ("pt-PT", "VNM", "Vietname"),
+        ("nb", "AUT", "Østerrike"),
+        ("zh", "AUT", "奥地利"),
+        ("zh-Hans-CN", "AUT", "奥地利"),
+        ("zh-Hant-TW", "AUT", "奧地利"),
+        ("zh_TW", "TWN", "臺灣"),
+        ("he-IL", "XKX", "Kosovo"),
+        ("tlh", "AUT", "Austria"),
+        ("", "AUT", "Austria"),
+        ("../../etc", "AUT", "Austria"),
+        ("de", "UNO", "UNO"),
+    ],
+)
+def test_names_are_in_the_language_as_far_as_it_is_known(
+    language: str, alpha3: str, expected: str
+) -> None:
+    assert countries.name(alpha3, language) == expected
+
+
+@pytest.mark.parametrize("language", ["de", "es", "ru", "zh-CN", "ar"])
+def test_choices_are_sorted_by_the_name_that_is_read(language: str) -> None:
+    found = countries.choices(language)
+    names = [label for _, label in found]
+    assert {code for code, _ in found} == {code for code, _ in countries.choices()}
+    assert names == sorted(names, key=lambda label: anyascii(label).casefold())
+    assert names != [label for _, label in countries.choices()]
+
+
+def test_umlauts_do_not_fall_behind_the_alphabet() -> None:
+    names = [label for _, label in countries.choices("de")]
+    assert names.index("Norwegen") < names.index("Österreich") < names.index("Polen")

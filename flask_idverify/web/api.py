@@ -18,7 +18,7 @@ from flask_wtf.csrf import generate_csrf, validate_csrf
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from wtforms import ValidationError
 
-from .. import clock, id_numbers, runtime, service, texts
+from .. import clock, i18n, id_numbers, runtime, service, texts
 from ..claims import Claim, Consent
 from ..errors import (
     IDVerifyError,
@@ -109,7 +109,11 @@ def start() -> ResponseReturnValue:
         raise InvalidInput("application", "expected a name.")
     claim, consent = _claim(data), _consent(data)
     row, is_new = service.start_or_resume(
-        _user(), claim, consent, application=_known_application(application)
+        _user(),
+        claim,
+        consent,
+        application=_known_application(application),
+        locale=i18n.chosen_language(),
     )
     answer = jsonify(**_shown(row), redirect_url=row.redirect_url, hints=_hints(claim))
     answer.status_code = 201 if is_new else 200

@@ -17,7 +17,7 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, Length
 
-from .. import clock, countries, id_numbers, runtime, texts
+from .. import clock, countries, i18n, id_numbers, runtime, texts
 from ..claims import STATE_REQUIRED, Claim, Consent
 from ..i18n import lazy_gettext
 
@@ -108,8 +108,9 @@ class ClaimForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
         self.number_hint: str | None = None
         empty = [("", str(_("Please choose")))]
         self.id_type.choices = empty + texts.id_types()
-        self.country.choices = empty + list(countries.choices())
-        self.location_country.choices = empty + list(countries.choices())
+        known = list(countries.choices(i18n.language()))
+        self.country.choices = empty + known
+        self.location_country.choices = empty + known
 
     def validate_location_state(self, field: Field) -> None:
         """Demand the state where the law differs by state."""

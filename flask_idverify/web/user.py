@@ -22,7 +22,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import service, texts
+from .. import i18n, service, texts
 from ..errors import IDVerifyError, TransitionRefused, VendorBackedOff
 from ..guards import NEXT_URL
 from ..models import Verification
@@ -113,6 +113,7 @@ def submit() -> ResponseReturnValue:
             form.claim(),
             form.given_consent(request.remote_addr or ""),
             application=here.application,
+            locale=i18n.chosen_language(),
         )
     except IDVerifyError as error:
         return _not_started(error, form)

@@ -127,6 +127,16 @@ SCENARIOS = [
 
 
 @BOTH
+def test_every_language_that_the_form_offers_is_one_of_the_page(bench: Bench, kind: str) -> None:
+    (offered,) = [option for option in Registry().get(kind).options if option.name == "locale"]
+    assert len(offered.choices) > 30
+    adapter = bench.adapter(kind)
+    for code, _ in offered.choices:
+        started = adapter.start(replace(START, locale=code))
+        assert f"locale={code}" in started.redirect_url
+
+
+@BOTH
 @pytest.mark.parametrize(("scenario", "status", "reason", "retryable"), SCENARIOS)
 def test_each_scenario_ends_as_the_reference_says(
     bench: Bench, kind: str, scenario: str, status: str, reason: str, retryable: bool

@@ -128,6 +128,7 @@ class TestJumioPlatform(AdapterCases):
         ("web", "href"),
     ]
     link_path = ("web", "href")
+    locale_path = ("web", "locale")
 
     def prepare(self, mock: requests_mock.Mocker) -> None:
         mock.post(AUTH, json={"access_token": "demo.access.token", "expires_in": 3600})

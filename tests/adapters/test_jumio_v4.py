@@ -43,6 +43,7 @@ class TestJumioV4(AdapterCases):
     scan = SCAN
     start_needs: ClassVar[list[tuple[str, ...]]] = [("transactionReference",), ("redirectUrl",)]
     link_path = ("redirectUrl",)
+    locale_path = ("locale",)
 
     def start_answer(self) -> dict[str, Any]:
         return {

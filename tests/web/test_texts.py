@@ -133,6 +133,7 @@ def test_texts_need_no_translation_library(host: Host) -> None:
         assert i18n.ngettext("%(num)s try", "%(num)s tries", 1) == "1 try"
         assert i18n.ngettext("%(num)s try", "%(num)s tries", 2) == "2 tries"
         assert (i18n.language(), i18n.direction()) == ("en", "ltr")
+        assert i18n.chosen_language() is None
 
 
 def test_a_lazy_text_is_escaped_as_text() -> None:
@@ -172,6 +173,7 @@ def test_texts_go_through_babel_where_the_host_has_it(
             assert i18n.ngettext("a", "b", 3) == "idverify:3"
             assert texts.id_type("passport") == "idverify:Passport"
             assert (i18n.language(), i18n.direction()) == ("he-IL", "rtl")
+            assert texts.country("AUT") == "אוסטריה"
     finally:
         i18n._babel_domain.cache_clear()
 

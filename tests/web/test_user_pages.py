@@ -10,7 +10,7 @@ import pytest
 from flask_wtf import CSRFProtect
 from sqlalchemy import update
 
-from flask_idverify import clock, texts
+from flask_idverify import clock, i18n, texts
 from flask_idverify.locking import permitted
 from flask_idverify.models import Identity, Provider
 from flask_idverify.states import Reason, Standing, Status
@@ -107,6 +107,28 @@ def test_what_cannot_be_on_a_document_is_refused_at_the_field(
     assert answer.status_code == 422
     assert f'id="{field}-errors"' in answer.text
     assert mocked.call_count == 0
+
+
+def test_a_user_finds_their_country_in_their_own_language(
+    lena_at: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(i18n, "chosen_language", lambda: "de-AT")
+    page = lena_at.browser.get(PAGE).text
+    assert '<html lang="de-AT"' in page
+    countries = re.findall(r'<option value="([A-Z]{3})">([^<]+)<', page.split('id="country"')[1])
+    assert countries.index(("OMN", "Oman")) < countries.index(("AUT", "Österreich"))
+
+
+@pytest.mark.parametrize(("chosen", "told"), [("de-AT", "de"), ("tlh", "fr"), (None, "fr")])
+def test_the_vendors_page_speaks_the_language_of_ours(
+    host: Host, monkeypatch: pytest.MonkeyPatch, chosen: str | None, told: str
+) -> None:
+    with host.app.app_context():
+        host.add_provider(ENDPOINT, options={"locale": "fr"})
+    monkeypatch.setattr(i18n, "chosen_language", lambda: chosen)
+    with vendor() as mocked:
+        _start(Person(host))
+    assert mocked.request_history[0].json()["locale"] == told
 
 
 #: A Spanish number whose last two digits changed places, so that its letter is wrong.

@@ -30,6 +30,7 @@ LOCALES = [
 ]
 # Codes that browsers and Babel use for the same languages.
 _LOCALE_ALIASES = {
+    "es-419": "es-MX",
     "iw": "he",
     "in": "id",
     "nb": "no",

@@ -9,7 +9,7 @@ from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from ... import queries, service
+from ... import i18n, queries, service
 from ...errors import (
     ClaimNotAccepted,
     ConfigurationError,
@@ -53,6 +53,7 @@ def test_provider(provider_id: str) -> ResponseReturnValue:
             form.claim(),
             row,
             form.given_consent(request.remote_addr or ""),
+            locale=i18n.chosen_language(),
         )
     except InvalidClaim as error:
         form.complain(error.field, error.message)
