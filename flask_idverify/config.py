@@ -137,7 +137,8 @@ class Settings:
     consent_wording: str = _key(
         "1",
         read.label,
-        "Version of the consent wording on your start page, stored with each consent.",
+        "Version of the consent wording on your start page, stored with each consent: change it "
+        "whenever you change the words.",
     )
     default_application: str = _key(
         "default", read.label, "The application that users are verified for when none is named."

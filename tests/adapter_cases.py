@@ -187,6 +187,16 @@ class StartingCases(AdapterBench):
         with pytest.raises(InvalidProvider):
             adapter.clean_options({"locale": "tlh"})
 
+    def test_users_are_told_who_checks_them_and_where_to_read_what_becomes_of_it(self) -> None:
+        adapter = Registry().get(self.kind)
+        assert adapter.vendor
+        assert urlsplit(adapter.privacy_notice({})).scheme == "https"
+        own = adapter.clean_options({"privacy_url": "https://shop.example/privacy?a=1"})
+        assert adapter.privacy_notice(own) == "https://shop.example/privacy?a=1"
+        for bad in ("http://shop.example/", "javascript:alert(1)", "https://shop.example/a b"):
+            with pytest.raises(InvalidProvider, match="privacy_url"):
+                adapter.clean_options({"privacy_url": bad})
+
     def test_a_check_of_good_credentials_starts_nothing(self, w: Wire) -> None:
         w.mock.get(requests_mock.ANY, status_code=404, json={"title": "Not Found"})
         self.prepare(w.mock)

@@ -50,6 +50,8 @@ def test_everything_that_is_held_is_in_it(host: Host, vendor: Vendor, kind: str)
     assert poor["findings"]
     assert poor["vendor_message"] == "No such thing."
     assert poor["consent"]["ip"] == "203.0.113.24"
+    assert poor["consent"]["wording"] == "1"
+    assert poor["consent"]["obtained_at"].endswith("+00:00")
     assert good["decided_by"] == "an administrator"
     (callback,) = good["callbacks"]
     assert good["vendor_reference"] in callback["body"]

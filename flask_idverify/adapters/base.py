@@ -38,6 +38,10 @@ class Adapter(ABC):
 
     #: The provider type that this class speaks, as stored and shown, e.g. ``Jumio``.
     type: ClassVar[str]
+    #: What users are told of who takes and checks their pictures; the type's name when empty.
+    vendor: ClassVar[str] = ""
+    #: Where the vendor tells those people what becomes of their data; https.
+    privacy_url: ClassVar[str] = ""
     #: One sentence for the admin's form.
     summary: ClassVar[str]
     #: An example endpoint for the admin's form.
@@ -85,6 +89,11 @@ class Adapter(ABC):
             if value is not None:
                 cleaned[option.name] = value
         return cleaned
+
+    @classmethod
+    def privacy_notice(cls, options: Mapping[str, Any]) -> str:
+        """Return the address of the privacy notice for users: the option's, or the vendor's own."""
+        return str(options.get("privacy_url") or cls.privacy_url)
 
     @classmethod
     @abstractmethod

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 
-from ..errors import AttemptLimitReached
+from .. import runtime
+from ..errors import AttemptLimitReached, ConfigurationError
 from ..models import Application, Identity, Link, Verification
 from ..policy import Policy
 from ..service.routing import attempt_limit, require_attempts_left
@@ -65,6 +67,28 @@ def retry_at(identity: Identity, application: Application) -> datetime | None:
         else:
             return None
     return min(moments, default=None)
+
+
+@dataclass(frozen=True)
+class Checker:
+    """Who takes and checks a user's pictures, and where it tells them what becomes of these."""
+
+    name: str
+    privacy_url: str
+
+
+def checkers(application: Application) -> list[Checker]:
+    """Return the vendors that a verification may go to, in the order of the links, each once."""
+    registry = runtime.current().registry
+    found: dict[Checker, None] = {}
+    for link in usable_links(application):
+        try:
+            adapter = registry.get(link.provider.type)
+        except ConfigurationError:
+            continue  # its package is gone; nothing can start there either
+        notice = adapter.privacy_notice(link.provider.options)
+        found[Checker(adapter.vendor or adapter.type, notice)] = None
+    return list(found)
 
 
 def usable_links(application: Application) -> list[Link]:

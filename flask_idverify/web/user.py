@@ -140,6 +140,7 @@ def _start_page(
             alert=texts.error(refused.code) if refused and refused.code else None,
             cancel_form=CancelForm(),
             live=here.attempt is not None and has_live_link(here.attempt),
+            checkers=own.checkers(here.application) if here.application else [],
             told=told(here.attempt) if here.attempt is not None else None,
             next_url=_next_url(),
         ),

@@ -11,6 +11,7 @@ from flask_wtf import CSRFProtect
 from sqlalchemy import update
 
 from flask_idverify import clock, i18n, texts
+from flask_idverify.adapters.jumio.v4 import JumioV4
 from flask_idverify.locking import permitted
 from flask_idverify.models import Identity, Provider
 from flask_idverify.states import Reason, Standing, Status
@@ -52,6 +53,34 @@ def test_a_newcomer_learns_what_will_happen_and_sees_the_form(lena_at: Person) -
     for promise in ("two to three minutes", "camera", "encrypted", "Verify identity"):
         assert promise in text
     assert '<option value="XKX">Kosovo</option>' in page.text
+
+
+def test_a_newcomer_learns_how_long_it_takes_what_it_needs_and_who_sees_it(lena_at: Person) -> None:
+    page = lena_at.browser.get(PAGE)
+    for promise in ("five minutes", "What you need", "good light", "Why we ask", "Who sees it"):
+        assert promise in words(page)
+    assert "checked and kept by Jumio." in words(page)
+    assert f'href="{JumioV4.privacy_url}"' in page.text
+
+
+def test_whoever_is_asked_for_consent_can_read_the_vendors_privacy_notice(lena_at: Person) -> None:
+    notice = "https://shop.example/jumio-and-us?a=1&b=2"
+    escaped = notice.replace("&", "&amp;")
+    with lena_at.host.app.app_context():
+        row = lena_at.host.db.session.query(Provider).one()
+        row.options = {**row.options, "privacy_url": notice}
+        lena_at.host.db.session.commit()
+    lena_at.attempt(Status.rejected, Reason.document_unreadable, retryable=True)
+    for page in (lena_at.browser.get(PAGE), lena_at.post(**{**TYPED, "consent": ""})):
+        form = page.text.split("<form")[1]
+        assert f'href="{escaped}" rel="noreferrer" target="_blank"' in form
+        assert "Jumio takes and checks the pictures for us." in words(page)
+
+
+def test_one_vendor_behind_several_links_is_named_once(lena_at: Person) -> None:
+    with lena_at.host.app.app_context():
+        lena_at.host.add_provider("https://amer-1.jumio.ai", "Jumio Platform")
+    assert lena_at.browser.get(PAGE).text.count(f'href="{JumioV4.privacy_url}"') == 1
 
 
 def test_a_start_leads_to_our_own_page_which_leads_to_the_vendor(lena_at: Person) -> None:
@@ -292,7 +321,8 @@ def test_trouble_at_the_vendor_is_told_kindly_and_keeps_what_was_typed(
     assert word in words(answer)
     assert 'value="U7301945"' in answer.text
     assert answer.headers.get("Retry-After") == ("7" if "headers" in vendor_says else None)
-    assert "jumio" not in answer.text.lower()
+    (alert,) = re.findall(r'role="alert">(.*?)</div>', answer.text)
+    assert "jumio" not in alert.lower(), "whose fault it is, is no matter of the user's"
 
 
 def test_without_a_provider_the_page_says_so_with_503(host: Host) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from flask_idverify import clock, inbox, queries
+from flask_idverify import clock, inbox, queries, texts
 from flask_idverify.models import AuditEntry, Identity, Verification
 from flask_idverify.states import Standing, Status
 from tests.hosts import Host
@@ -360,3 +360,16 @@ def test_the_log_speaks_in_words(host: Host, desk: Desk, vendor: Vendor, at_vend
     assert "The vendor answered: In review" in told
     for code in ("on_warning", "in_review", "face_not_comparable", "from:"):
         assert code not in told
+
+
+def test_the_consent_is_shown_with_its_time_and_the_version_of_its_wording(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    opened = start(host, "one@example.com")
+    with host.app.app_context():
+        given = row(host, opened).consent
+        assert given is not None
+        assert given.obtained_at is not None
+        when = texts.moment(given.obtained_at)
+    page = words(desk.get(f"/verifications/{opened}"))
+    assert f"Consent {when} , Austria, 203.0.113.24, wording 1" in page

@@ -89,6 +89,15 @@ def locale_option(choices: list[str]) -> Option:
     )
 
 
+#: Where an account has a notice of its own, e.g. because of another contract with the vendor.
+PRIVACY_URL = Option(
+    name="privacy_url",
+    label="Privacy notice for users",
+    kind="text",
+    pattern=r"https://[!-~]{1,240}",
+    help="an address that begins with https://; empty is Jumio's own notice.",
+)
+
 #: How long the link lives (reference, 2A.9 and 2B.10: 5 minutes to 60 days).
 TOKEN_LIFETIME = Option(
     name="token_lifetime",
@@ -103,6 +112,9 @@ TOKEN_LIFETIME = Option(
 class JumioAdapter(Adapter):
     """The common half of both generations: connections, checks before a start, and after it."""
 
+    vendor = "Jumio"
+    #: The notice to which Jumio itself refers the end users of its customers.
+    privacy_url = "https://www.jumio.com/privacy-center/privacy-notices/online-services-notice/"
     #: Longest success and error URL, by field of :class:`StartRequest` (reference, 2A.3, 2B.3).
     url_limits: Mapping[str, int]
     #: Languages that this generation's page speaks.

@@ -26,6 +26,7 @@ from .callbacks import parse_platform
 from .checks import health, probe, since
 from .common import (
     LOCALES,
+    PRIVACY_URL,
     TOKEN_LIFETIME,
     JumioAdapter,
     locale_option,
@@ -84,6 +85,7 @@ class JumioPlatform(JumioAdapter):
             ),
         ),
         report_label_option(255),
+        PRIVACY_URL,
     )
     url_limits = {"callback_url": 255, "success_url": 255, "error_url": 255}  # noqa: RUF012
     locales = _LOCALES

@@ -23,6 +23,7 @@ from .callbacks import parse_v4
 from .checks import probe
 from .common import (
     LOCALES,
+    PRIVACY_URL,
     TOKEN_LIFETIME,
     JumioAdapter,
     locale_option,
@@ -73,6 +74,7 @@ class JumioV4(JumioAdapter):
             ),
         ),
         report_label_option(100),
+        PRIVACY_URL,
     )
     url_limits = {"callback_url": 255, "success_url": 2047, "error_url": 255}  # noqa: RUF012
 
