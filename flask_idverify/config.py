@@ -134,6 +134,12 @@ class Settings:
         "`flask idverify audit public-key` shows its public half.",
         "exports are refused",
     )
+    display: str = _key(
+        "redirect",
+        read.choice("redirect", "iframe"),
+        "Where the vendor's page is shown: in the tab (`redirect`), or on a page of ours "
+        "(`iframe`), on small screens in the tab all the same.",
+    )
     consent_wording: str = _key(
         "1",
         read.label,

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from ..config import Settings
-from . import admin, api, callbacks, origins, user
+from . import admin, api, callbacks, framing, origins, user
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -18,6 +18,7 @@ def register(app: Flask, settings: Settings) -> None:
     app.register_blueprint(admin.blueprint, url_prefix=f"{prefix}/admin")
     app.register_blueprint(callbacks.blueprint, url_prefix=prefix)
     origins.watch(app)
+    framing.watch(app)
 
     def exempt() -> None:
         # The vendor cannot know a CSRF token; its keys are in the URL. The API checks the same

@@ -22,13 +22,13 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import i18n, service, texts
+from .. import i18n, runtime, service, texts
 from ..errors import IDVerifyError, TransitionRefused, VendorBackedOff
 from ..guards import NEXT_URL
 from ..models import Verification
 from ..queries import own
 from ..states import Status
-from . import pages
+from . import framing, pages
 from .forms import CancelForm, ClaimForm
 from .next_url import is_safe
 from .refusals import Refusal, refusal, retry_after
@@ -156,7 +156,17 @@ def proceed(verification_id: str) -> ResponseReturnValue:
     target = row.redirect_url if has_live_link(row) else None
     if not target:
         return redirect(url_for(".verification", verification_id=row.id), 303)
-    return render_template("idverify/continue.html", verification=row, target=target)
+    origin = framing.origin_of(target) if _frames() else None
+    if origin is None:
+        return render_template("idverify/continue.html", verification=row, target=target)
+    framing.let_in(origin)
+    return render_template(
+        "idverify/frame.html", verification=row, target=target, features=framing.FEATURES
+    )
+
+
+def _frames() -> bool:
+    return runtime.current().settings.display == "iframe"
 
 
 @blueprint.get("/verifications/<verification_id>")
@@ -224,6 +234,9 @@ def returned(verification_id: str) -> ResponseReturnValue:
         return render_template("idverify/return.html"), 404
     if not row.status.is_final:
         service.note_return(row)
+    if request.headers.get("Sec-Fetch-Dest") == "iframe":
+        # The page around it goes on from here, whether or not the cookie came along.
+        return render_template("idverify/return.html")
     identity = service.identity_of(_user()) if current_user.is_authenticated else None
     if identity is None or row.identity_id != identity.id:
         return render_template("idverify/return.html")
