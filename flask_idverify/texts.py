@@ -6,13 +6,14 @@ admin is told what was found. Texts of reasons stand in :mod:`.texts_reasons`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from . import countries, i18n, states
+from . import clock, countries, i18n, states
 from .claims import IdType
-from .i18n import LazyText, gettext
+from .i18n import LazyText, gettext, ngettext
 from .i18n import lazy_gettext as _
 from .states import Status
 from .texts_reasons import REASONS, ReasonText
@@ -185,11 +186,14 @@ class Told:
         return " ".join((f"{self.title}.", *self.lead, *steps))
 
 
-def told(status: Status | str, codes: Iterable[str] = (), *, waiting: bool = False) -> Told:
+def told(
+    status: Status | str, codes: Iterable[str] = (), *, waiting: bool = False, over: bool = False
+) -> Told:
     """Return what the user reads; their own page and the admin's quote of it both come from here.
 
     :param codes: of the reasons, the gravest first; those that read the same are told once.
     :param waiting: the user has done their part, though the vendor has not said so yet.
+    :param over: they have not, and the link to the vendor's page has run out.
     """
     status = Status(status)
     if status is Status.approved:
@@ -201,6 +205,12 @@ def told(status: Status | str, codes: Iterable[str] = (), *, waiting: bool = Fal
             "to three minutes."
         )
         return Told(status_label(Status.processing), (lead,))
+    if status is Status.started and over:
+        lead = gettext(
+            "The time for taking the pictures has run out. Nothing was decided; you can start "
+            "again whenever it suits you."
+        )
+        return Told(status_label(Status.expired), (lead,))
     # The first of several that read the same: later entries of a dict do not move it.
     found: dict[str, str] = {}
     for text in map(reason, codes):
@@ -244,8 +254,13 @@ def number_hint(papers: IdType | str, issued_by: str) -> str:
     )
 
 
-def error(code: str) -> str:
-    """Return what an error means for the user."""
+def error(code: str, retry_after: float | None = None) -> str:
+    """Return what an error means for the user, who may try again in *retry_after* seconds."""
+    if code == "vendor_busy" and retry_after is not None:
+        return gettext(
+            "The verification service is very busy. Please try again in %(wait)s.",
+            wait=duration(retry_after),
+        )
     return str(_ERRORS.get(code, _ERRORS["idverify_error"]))
 
 
@@ -277,6 +292,19 @@ def whole_minute(value: datetime) -> datetime:
     """Return the first whole minute that is not before *value*: a page shows no seconds."""
     minute = value.replace(second=0, microsecond=0)
     return minute if minute == value else minute + timedelta(minutes=1)
+
+
+def duration(seconds: float) -> str:
+    """Return a time to wait as people say it, rounded up: 1 minute, 50 minutes, 3 hours."""
+    minutes = max(1, math.ceil(seconds / 60))
+    if minutes < 100:
+        return ngettext("%(num)s minute", "%(num)s minutes", minutes)
+    return ngettext("%(num)s hour", "%(num)s hours", math.ceil(minutes / 60))
+
+
+def wait_until(end: datetime) -> str:
+    """Return how long it is until then, as people say it."""
+    return duration((end - clock.now()).total_seconds())
 
 
 def last_day(until: datetime) -> str:

@@ -36,7 +36,7 @@ from ..states import Standing, Status
 from . import pages
 from .bodies import limited_body
 from .refusals import seconds_until
-from .user_state import has_live_link, is_waiting, is_worth_asking, seconds_to_next_look
+from .user_state import has_live_link, is_worth_asking, seconds_to_next_look, told
 
 blueprint = Blueprint("idverify_api", __name__)
 blueprint.after_request(pages.keep_private)
@@ -153,12 +153,12 @@ def _user() -> Any:
 
 
 def _shown(row: Verification) -> dict[str, Any]:
-    told = texts.told(row.status, row.reasons, waiting=is_waiting(row))
+    shown = told(row)
     return {
         "id": row.id,
         "status": str(row.status),
-        "label": told.title,
-        "text": " ".join(told.lead),
+        "label": shown.title,
+        "text": " ".join(shown.lead),
         "reasons": [_reason(code) for code in row.reasons],
         "retryable": row.retryable,
         "resumable": has_live_link(row),

@@ -36,6 +36,7 @@ from .user_state import (
     Standpoint,
     State,
     has_live_link,
+    is_over,
     is_waiting,
     is_worth_asking,
     seconds_to_next_look,
@@ -137,7 +138,9 @@ def _start_page(
             "idverify/start.html",
             here=here,
             form=form,
-            alert=texts.error(refused.code) if refused and refused.code else None,
+            alert=(
+                texts.error(refused.code, refused.retry_after) if refused and refused.code else None
+            ),
             cancel_form=CancelForm(),
             live=here.attempt is not None and has_live_link(here.attempt),
             checkers=own.checkers(here.application) if here.application else [],
@@ -186,6 +189,7 @@ def _verification_page(row: Verification, alert: str | None = None) -> str:
     hint = texts.return_hint(request.args.get("hint"))
     unfinished = not row.status.is_final
     waiting = is_waiting(row) and hint is None
+    may_start = here.state in (State.form, State.step_up)
     # Where the page of an attempt that is being started goes on by itself: to the vendor.
     after = ".proceed" if row.status is Status.created else ".verification"
     return render_template(
@@ -195,9 +199,10 @@ def _verification_page(row: Verification, alert: str | None = None) -> str:
         alert=alert,
         hint=hint if unfinished else None,
         waiting=waiting,
+        over=is_over(row),
         live=has_live_link(row),
         can_cancel=row.status in (Status.created, Status.started),
-        can_retry=row.retryable and here.state in (State.form, State.step_up),
+        can_retry=may_start and (row.retryable or (is_over(row) and not waiting)),
         retry_at=here.retry_at if row.status.is_final else None,
         look_again=seconds_to_next_look(row) if hint is None else None,
         look_url=url_for(after, verification_id=row.id),

@@ -96,6 +96,11 @@ def has_live_link(attempt: Verification) -> bool:
     return attempt.status is Status.started and expires is not None and expires > clock.now()
 
 
+def is_over(attempt: Verification) -> bool:
+    """Whether the vendor's page was opened, or could have been, and cannot be any more."""
+    return attempt.status is Status.started and not has_live_link(attempt)
+
+
 def is_worth_asking(attempt: Verification) -> bool:
     """Whether the vendor may know more: the user came back, handed in, or has had the time to."""
     if attempt.status.is_final or attempt.status is Status.created:
@@ -125,7 +130,8 @@ def told(attempt: Verification, *, waiting: bool | None = None) -> texts.Told:
     :param waiting: whether they have done their part, where a page knows better than the row.
     """
     done = is_waiting(attempt) if waiting is None else waiting
-    return texts.told(attempt.status, attempt.reasons, waiting=done)
+    over = is_over(attempt) and not done
+    return texts.told(attempt.status, attempt.reasons, waiting=done, over=over)
 
 
 def seconds_to_next_look(attempt: Verification) -> int | None:

@@ -137,6 +137,20 @@ def test_a_link_that_ran_out_leads_to_the_status_page(lena_at: Person) -> None:
     assert answer.headers["Location"] == f"/identity/verifications/{row_id}"
     page = seen(lena_at, row_id)
     assert "/continue" not in page.text
+    assert "The time for taking the pictures has run out." in words(page)
+    assert "Continue where you left off" not in words(page)
+    assert '<a class="idv-button" href="/identity/?application=default">Try again</a>' in page.text
+    told = lena_at.browser.get(f"/identity/api/verifications/{row_id}").get_json()
+    assert (told["label"], told["resumable"]) == ("Expired", False)
+
+
+def test_a_link_that_ran_out_behind_handed_in_pictures_is_no_matter(lena_at: Person) -> None:
+    over = clock.now() - timedelta(seconds=1)
+    row_id = lena_at.attempt(Status.started, link_expires_at=over, returned_at=over)
+    page = words(seen(lena_at, row_id))
+    assert "they are being checked now" in page
+    assert "run out" not in page
+    assert "Try again" not in page
 
 
 def test_a_user_gives_an_attempt_up(lena_at: Person) -> None:

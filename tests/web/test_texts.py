@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 import flask_idverify
-from flask_idverify import errors, i18n, texts
+from flask_idverify import clock, errors, i18n, texts
 from flask_idverify.claims import IdType
 from flask_idverify.states import Reason, Status
 from flask_idverify.texts_reasons import REASONS
@@ -200,3 +200,23 @@ def test_an_attempt_that_ended_says_what_to_do() -> None:
         str(texts.reason(code).user) for code in codes[:2]
     ]
     assert str(told).startswith("Not accepted. We could not verify")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (-5, "1 minute"),
+        (7, "1 minute"),
+        (61, "2 minutes"),
+        (99 * 60, "99 minutes"),
+        (100 * 60, "2 hours"),
+        (23.5 * 3600, "24 hours"),
+    ],
+)
+def test_a_time_to_wait_is_told_as_people_say_it_and_never_too_short(
+    seconds: float, told: str
+) -> None:
+    assert texts.duration(seconds) == told
+    with clock.stopped():
+        until = clock.now() + timedelta(seconds=seconds)
+        assert texts.wait_until(until) == told

@@ -283,8 +283,10 @@ def test_a_user_who_used_up_their_attempts_is_told_when_to_come_back(lena_at: Pe
     for _ in range(host.app.extensions["idverify"].settings.max_attempts):
         lena_at.attempt(Status.rejected, Reason.document_unreadable, retryable=True)
     until = texts.moment(clock.now() + timedelta(hours=24))[:10]
+    promise = f"You can try again from {until}"
     page = lena_at.browser.get(PAGE)
-    assert until in words(page)
+    assert promise in words(page)
+    assert "that is in 24 hours." in words(page)
     assert 'name="id_number"' not in page.text
     with vendor() as mocked:
         answer = lena_at.post(**TYPED)
@@ -307,7 +309,7 @@ def test_papers_that_no_provider_takes_are_refused_at_their_field(host: Host) ->
     ("vendor_says", "status", "word"),
     [
         ({"status_code": 500}, 503, "not available"),
-        ({"status_code": 429, "headers": {"Retry-After": "7"}}, 503, "busy"),
+        ({"status_code": 429, "headers": {"Retry-After": "7"}}, 503, "busy. Please try again in 1"),
         ({"status_code": 401}, 502, "cannot be used"),
         ({"text": "<html>"}, 502, "cannot use"),
     ],
@@ -330,6 +332,7 @@ def test_without_a_provider_the_page_says_so_with_503(host: Host) -> None:
     page = person.browser.get(PAGE)
     assert page.status_code == 503
     assert "not available" in words(page)
+    assert "contact us if this stays so" in words(page)
     assert person.post(**TYPED).status_code == 503
 
 
