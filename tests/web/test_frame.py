@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from flask import Response
+from flask import Flask, Response
 from werkzeug.test import TestResponse
 
+from flask_idverify import IDVerify
 from flask_idverify.states import Status
 from flask_idverify.web.framing import origin_of
 from tests.hosts import Host, make_host
@@ -118,6 +120,21 @@ def test_a_hosts_own_policy_is_kept_and_widened_by_one_origin(
     framing.app.after_request(_hook(POLICY, hosts))
     assert _opened(framing).headers[POLICY] == ours
     assert Person(framing, "x@example.com").browser.get("/identity/").headers[POLICY] == hosts
+
+
+class _Late(IDVerify):
+    """Initialised behind a hook of the host, which Flask therefore calls after most of ours."""
+
+    def init_app(self, app: Flask, db: Any, **options: Any) -> None:
+        app.after_request(_hook(POLICY, "default-src 'self'"))
+        super().init_app(app, db, **options)
+
+
+def test_a_policy_that_was_there_before_us_is_widened_too() -> None:
+    host = make_host(IDVERIFY_DISPLAY="iframe", idverify=_Late())
+    with host.app.app_context():
+        host.add_provider(ENDPOINT)
+    assert _opened(host).headers[POLICY] == f"default-src 'self'; frame-src 'self' {ORIGIN}"
 
 
 @pytest.mark.parametrize(
