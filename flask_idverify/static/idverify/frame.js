@@ -6,7 +6,12 @@
   const policy = document.permissionsPolicy || document.featurePolicy;
 
   // "replace" keeps this page out of the history, so that "back" does not lead here again.
-  const leave = (address) => location.replace(address);
+  // Once: the frame may say that it is done, and then be sent back, too.
+  let left = false;
+  const leave = (address) => {
+    if (!left) location.replace(address);
+    left = true;
+  };
   const frame = () => document.querySelector("iframe[data-idv-frame]");
 
   if (
