@@ -49,6 +49,7 @@ ACTIONS: Mapping[str, LazyText] = {
     "callback.replayed": _("Failed callback tried again"),
     "callbacks.purged": _("Old callbacks removed"),
     "callbacks.replayed": _("Failed callbacks tried again"),
+    "verifications.exported": _("List of verifications handed out"),
 }
 #: What decided an attempt.
 RULES: Mapping[str, LazyText] = {

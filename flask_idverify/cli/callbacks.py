@@ -36,18 +36,18 @@ def callbacks(*, failed: bool, provider: str | None, limit: int) -> None:
         raise Problem.of(error) from None
     if failed:
         found = queries.failed_callbacks(sender, limit=limit)
-        rows, count = found.rows, found.count
+        rows, more = found.page.rows, found.page.older is not None
+        of = f" of {found.count}" if found.count > len(rows) else "; there are more"
     else:
-        rows = queries.latest_callbacks(sender, limit=limit)
-        count = len(rows)
+        rows, more, of = queries.latest_callbacks(sender, limit=limit), False, ""
     if rows:
-        click.echo("received (UTC)\tid\tprovider\tverification\tstate")
+        click.echo("received (UTC)	id	provider	verification	state")
     for row in rows:
         about = row.verification_id or "-"
         times = f"{row.received_at:%Y-%m-%d %H:%M:%S}\t{row.id}\t{row.provider.name}\t{about}"
         click.echo(f"{times}\t{_state(row)}")
-    if count > len(rows):
-        click.echo(f"These are the latest {len(rows)} of {count}.")
+    if more:
+        click.echo(f"These are the latest {len(rows)}{of}.")
     elif not rows:
         click.echo("No callback has failed." if failed else "No callback is stored.")
 

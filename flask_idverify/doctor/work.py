@@ -57,7 +57,7 @@ def callbacks(_app: Runtime) -> Iterator[Advice]:
         yield Advice(
             "warning",
             "failed callbacks",
-            f"{failed.count}; the latest says: {failed.rows[0].error} They are tried again by "
+            f"{failed.count}; the latest says: {failed.page.rows[0].error} They are tried again by "
             "themselves; `flask idverify callbacks --failed` lists them.",
         )
     if failed.strange:

@@ -78,6 +78,8 @@ class OutboxRow(Base):
         ),
         Index("ix_idverify_outbox_provider", "provider_id"),
         Index("ix_idverify_outbox_due", "next_try_at"),
+        # Signals come and go in the same table; what vendors still have to delete is listed.
+        Index("ix_idverify_outbox_kind", "kind", "created_at", "id"),
     )
 
     kind: Mapped[str] = mapped_column(Exact(40))

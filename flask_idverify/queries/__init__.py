@@ -1,6 +1,14 @@
 """What pages read: of an admin everything, of a user their own. Only reads."""
 
-from .attempts import PAGE_SIZE, Counts, Filters, Page, status_counts, verifications
+from .attempts import (
+    BATCH,
+    Counts,
+    Filters,
+    Line,
+    status_counts,
+    verification_lines,
+    verifications,
+)
 from .callbacks import (
     CALLBACKS_SHOWN,
     FailedCallbacks,
@@ -12,6 +20,7 @@ from .callbacks import (
     replayed,
 )
 from .details import HISTORY, IdentityDetail, Step, VerificationDetail, identity, verification
+from .keyset import COUNTED, PAGE_SIZE, CappedCount, Page, Place, place
 from .owed import OWED_SHOWN, OwedDeletion, OwedNumbers, owed_deletions, owed_numbers
 from .setup import (
     ProviderType,
@@ -19,12 +28,14 @@ from .setup import (
     SetupNumbers,
     ailing_providers,
     application,
+    application_rows,
     applications,
     default_checks,
     is_linked,
     link,
     linkable,
     provider,
+    provider_rows,
     provider_type,
     provider_types,
     providers,
@@ -33,17 +44,22 @@ from .setup import (
 from .usage import Usage, usage_of, usage_today
 
 __all__ = [
+    "BATCH",
     "CALLBACKS_SHOWN",
+    "COUNTED",
     "HISTORY",
     "OWED_SHOWN",
     "PAGE_SIZE",
+    "CappedCount",
     "Counts",
     "FailedCallbacks",
     "Filters",
     "IdentityDetail",
+    "Line",
     "OwedDeletion",
     "OwedNumbers",
     "Page",
+    "Place",
     "ProviderType",
     "ProviderUse",
     "Replayed",
@@ -53,6 +69,7 @@ __all__ = [
     "VerificationDetail",
     "ailing_providers",
     "application",
+    "application_rows",
     "applications",
     "callback",
     "default_checks",
@@ -65,7 +82,9 @@ __all__ = [
     "linkable",
     "owed_deletions",
     "owed_numbers",
+    "place",
     "provider",
+    "provider_rows",
     "provider_type",
     "provider_types",
     "providers",
@@ -75,5 +94,6 @@ __all__ = [
     "usage_of",
     "usage_today",
     "verification",
+    "verification_lines",
     "verifications",
 ]

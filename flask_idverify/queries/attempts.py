@@ -1,108 +1,149 @@
-"""Lists of verifications: filtered, latest first, page by page, and counted."""
+"""Lists of verifications: filtered, in order of time, page by page or as a whole, and counted."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from typing import Generic, TypeVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, Select, false, select, true
+from sqlalchemy.orm import joinedload, load_only
 
-from ..models import Verification
+from .. import clock
+from ..models import Application, Provider, Verification
 from ..service.sessions import session
-from ..states import Status
+from ..states import Reason, Status
+from .keyset import PAGE_SIZE, CappedCount, Order, Page, Place, capped, counts, page
 
-T = TypeVar("T")
-
-#: Verifications on one page of a list.
-PAGE_SIZE = 25
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_CURSOR = re.compile(r"(\d{1,18})\.([0-9a-f-]{36})", re.ASCII)
+#: Rows of an export that are in memory at once.
+BATCH = 1000
+#: What a list shows; the sealed values stay where they are.
+_SHOWN = (
+    *(Verification.id, Verification.user_id, Verification.identity_id, Verification.is_test),
+    *(Verification.status, Verification.reason, Verification.reversed_at, Verification.created_at),
+    *(Verification.provider_id, Verification.application_id),
+)
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Which verifications a list shows; ``None`` does not filter."""
+    """Which verifications a list shows; ``None`` does not filter.
+
+    :ivar reason: the first of a verification's reasons, the one that lists show.
+    :ivar user_id: exactly so.
+    :ivar vendor_reference: exactly so.
+    :ivar since: created at this moment or later.
+    :ivar until: created before this moment.
+    """
 
     status: Status | None = None
     provider_id: str | None = None
     application_id: str | None = None
+    reason: Reason | None = None
     user_id: str | None = None
+    vendor_reference: str | None = None
     identity_id: str | None = None
     is_test: bool | None = None
-
-
-@dataclass(frozen=True)
-class Page(Generic[T]):
-    """One page of a list, latest first, with the cursors of its neighbours."""
-
-    rows: Sequence[T]
-    newer: str | None = None
-    older: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Counts:
     """How many verifications stand where, tests apart."""
 
-    real: dict[Status, int]
-    tests: dict[Status, int]
+    real: dict[Status, CappedCount]
+    tests: dict[Status, CappedCount]
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a list shows of one verification, for an export."""
+
+    id: str
+    created_at: datetime
+    user_id: str
+    identity_id: str
+    status: Status
+    reason: str | None
+    is_test: bool
+    reversed_at: datetime | None
+    provider: str
+    application: str | None
 
 
 def verifications(
     filters: Filters,
+    at: Place | None = None,
     *,
-    older_than: str | None = None,
-    newer_than: str | None = None,
+    oldest_first: bool = False,
     size: int = PAGE_SIZE,
 ) -> Page[Verification]:
-    """Return one page of verifications, latest first.
+    """Return one page of verifications, latest first unless *oldest_first*."""
+    query = _listed(filters).options(
+        load_only(*_SHOWN),
+        joinedload(Verification.provider).load_only(Provider.name),
+        joinedload(Verification.application).load_only(Application.name, Application.display_name),
+    )
+    return page(query, _order(oldest_first), at, size=size)
 
-    Pages are found by the key of their neighbour, never by counting, so that the last costs what
-    the first does. An unreadable cursor gives the first page.
 
-    :param older_than: cursor of the row before the page.
-    :param newer_than: cursor of the row after the page; a page that would not be full is the first.
+def verification_lines(filters: Filters, *, oldest_first: bool = False) -> Iterator[Sequence[Line]]:
+    """Yield all verifications of a list in batches, those that there are at the first.
+
+    Between two batches no transaction is open. Who moves meanwhile from one state to another may
+    be missed, or be told as they were.
     """
-    query = (
-        select(Verification)
-        .where(*_conditions(filters))
-        .options(joinedload(Verification.provider), joinedload(Verification.application))
-        .limit(size + 1)
-    )
-    created, key = Verification.created_at, Verification.id
-    after = _parse(newer_than)
-    if after is not None:
-        newer = or_(created > after[0], and_(created == after[0], key > after[1]))
-        rows = list(session().scalars(query.where(newer).order_by(created, key)))
-        if len(rows) >= size:
-            more, rows = len(rows) > size, rows[:size][::-1]
-            return Page(rows, _cursor(rows[0]) if more else None, _cursor(rows[-1]))
-    before = _parse(older_than) if after is None else None
-    if before is not None:
-        older = or_(created < before[0], and_(created == before[0], key < before[1]))
-        query = query.where(older)
-    rows = list(session().scalars(query.order_by(created.desc(), key.desc())))
-    more, rows = len(rows) > size, rows[:size]
-    return Page(
-        rows,
-        _cursor(rows[0]) if before is not None and rows else None,
-        _cursor(rows[-1]) if more else None,
-    )
+    until = clock.now()
+    filters = replace(filters, until=min(until, filters.until or until))
+    order = _order(oldest_first)
+    names = {row[0]: row[1] for row in session().execute(select(Provider.id, Provider.name))}
+    known = select(Application.id, Application.display_name, Application.name)
+    applications = {row[0]: row[1] or row[2] for row in session().execute(known)}
+    query: Any = _listed(filters).with_only_columns(*_SHOWN).limit(BATCH)
+    last: Any = None
+    while last is None or len(last) == BATCH:
+        following = query
+        if last is not None:
+            at = Place(last[-1].created_at, last[-1].id, newer=oldest_first)
+            following = query.where(order.beyond(at))
+        last = session().execute(order.sorted(following, ascending=oldest_first)).all()
+        session().rollback()
+        yield [
+            Line(
+                id=row.id,
+                created_at=row.created_at,
+                user_id=row.user_id,
+                identity_id=row.identity_id,
+                status=row.status,
+                reason=row.reason,
+                is_test=row.is_test,
+                reversed_at=row.reversed_at,
+                # One that was added meanwhile has no name yet.
+                provider=names.get(row.provider_id, row.provider_id),
+                application=applications.get(row.application_id, row.application_id),
+            )
+            for row in last
+        ]
 
 
 def status_counts() -> Counts:
     """Return how many verifications stand where."""
+    wanted = [(status, is_test) for is_test in (False, True) for status in Status]
+    asked = (capped(Verification.status == status, _kind(is_test)) for status, is_test in wanted)
     found = Counts({}, {})
-    grouped = select(Verification.status, Verification.is_test, func.count()).group_by(
-        Verification.status, Verification.is_test
-    )
-    for status, is_test, count in session().execute(grouped):
+    for (status, is_test), count in zip(wanted, counts(*asked), strict=True):
         (found.tests if is_test else found.real)[status] = count
     return found
+
+
+def _order(oldest_first: bool) -> Order:
+    return Order(Verification.created_at, Verification.id, oldest_first)
+
+
+def _listed(filters: Filters) -> Select[Any]:
+    return select(Verification).where(*_conditions(filters))
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
@@ -110,23 +151,21 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         (Verification.status, filters.status),
         (Verification.provider_id, filters.provider_id),
         (Verification.application_id, filters.application_id),
+        (Verification.reason, filters.reason),
         (Verification.user_id, filters.user_id),
+        (Verification.vendor_reference, filters.vendor_reference),
         (Verification.identity_id, filters.identity_id),
-        (Verification.is_test, filters.is_test),
     )
-    return [column == value for column, value in wanted if value is not None]
+    found = [column == value for column, value in wanted if value is not None]
+    if filters.is_test is not None:
+        found.append(_kind(filters.is_test))
+    if filters.since is not None:
+        found.append(Verification.created_at >= filters.since)
+    if filters.until is not None:
+        found.append(Verification.created_at < filters.until)
+    return found
 
 
-def _cursor(row: Verification) -> str:
-    moment = (row.created_at - _EPOCH) // timedelta(microseconds=1)
-    return f"{moment}.{row.id}"
-
-
-def _parse(cursor: str | None) -> tuple[datetime, str] | None:
-    found = _CURSOR.fullmatch(cursor or "")
-    if found is None:
-        return None
-    try:
-        return _EPOCH + timedelta(microseconds=int(found[1])), found[2]
-    except OverflowError:
-        return None
+def _kind(is_test: bool) -> ColumnElement[bool]:
+    # As it stands in the index of tests: an engine does not look into a parameter.
+    return Verification.is_test == (true() if is_test else false())

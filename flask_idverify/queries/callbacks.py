@@ -7,32 +7,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import defer, joinedload
 
 from .. import clock
 from ..models import CallbackRow, Provider
 from ..service.callbacks import FAILED, OWED, STRANGE
 from ..service.sessions import session
+from .keyset import CappedCount, Order, Page, Place, capped, counts, page
 from .rows import number, one
+from .setup import provider_rows
 
-#: Callbacks that a page lists; whoever has more has one cause to look for.
+#: Callbacks on one page; whoever has more has one cause to look for.
 CALLBACKS_SHOWN = 50
+_LATEST = Order(CallbackRow.received_at, CallbackRow.id)
 
 
 @dataclass(frozen=True)
 class FailedCallbacks:
-    """The latest callbacks that are owed after a failure.
+    """One page of the callbacks that are owed after a failure, latest first.
 
     :ivar count: how many there are in all.
     :ivar strange: how many of them match no verification and are not tried by themselves any more.
     :ivar providers: those who sent any of them, with how many, by name.
     """
 
-    rows: Sequence[CallbackRow]
-    count: int
-    strange: int
-    providers: Sequence[tuple[Provider, int]]
+    page: Page[CallbackRow]
+    count: CappedCount
+    strange: CappedCount
+    providers: Sequence[tuple[Provider, CappedCount]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,11 @@ class Replayed:
 
 
 def failed_callbacks(
-    provider_id: str | None = None, *, limit: int = CALLBACKS_SHOWN, owed: bool = False
+    provider_id: str | None = None,
+    at: Place | None = None,
+    *,
+    limit: int = CALLBACKS_SHOWN,
+    owed: bool = False,
 ) -> FailedCallbacks:
     """Return the callbacks that failed and are not processed yet, latest first.
 
@@ -58,18 +65,17 @@ def failed_callbacks(
     """
     theirs = () if provider_id is None else (CallbackRow.provider_id == provider_id,)
     kind = OWED if owed else FAILED
-    grouped = session().execute(
-        select(CallbackRow.provider_id, func.count()).where(*kind).group_by(CallbackRow.provider_id)
-    )
-    counted: dict[str, int] = {row[0]: row[1] for row in grouped}
-    senders = session().scalars(
-        select(Provider).where(Provider.id.in_(counted)).order_by(Provider.name)
+    providers = provider_rows()
+    count, strange, *each = counts(
+        capped(*kind, *theirs),
+        capped(*STRANGE, *theirs),
+        *(capped(*kind, CallbackRow.provider_id == row.id) for row in providers),
     )
     return FailedCallbacks(
-        rows=_latest(*kind, *theirs, limit=limit),
-        count=counted.get(provider_id, 0) if provider_id else sum(counted.values()),
-        strange=_count(*STRANGE, *theirs),
-        providers=[(row, counted[row.id]) for row in senders],
+        page=page(_listed(*kind, *theirs), _LATEST, at, size=limit),
+        count=count,
+        strange=strange,
+        providers=[pair for pair in zip(providers, each, strict=True) if pair[1]],
     )
 
 
@@ -77,12 +83,13 @@ def latest_callbacks(
     provider_id: str | None = None, *, limit: int = CALLBACKS_SHOWN
 ) -> Sequence[CallbackRow]:
     """Return what came last, however it fared."""
-    return _latest(*([CallbackRow.provider_id == provider_id] if provider_id else []), limit=limit)
+    wanted = [CallbackRow.provider_id == provider_id] if provider_id else []
+    return page(_listed(*wanted), _LATEST, size=limit).rows
 
 
-def failed_callback_count() -> int:
+def failed_callback_count() -> CappedCount:
     """Return how many callbacks are owed after a failure; strange ones in the end are not."""
-    return _count(*OWED)
+    return counts(capped(*OWED))[0]
 
 
 def replayed(which: Sequence[Any], since: datetime) -> Replayed:
@@ -121,16 +128,9 @@ def _count(*wanted: Any) -> int:
     return number(select(func.count()).select_from(CallbackRow).where(*wanted))
 
 
-def _latest(*wanted: Any, limit: int) -> Sequence[CallbackRow]:
-    found: Sequence[CallbackRow] = (
-        session()
-        .scalars(
-            select(CallbackRow)
-            .where(*wanted)
-            .options(defer(CallbackRow.body_sealed), joinedload(CallbackRow.provider))
-            .order_by(CallbackRow.received_at.desc(), CallbackRow.id)
-            .limit(limit)
-        )
-        .all()
+def _listed(*wanted: Any) -> Select[Any]:
+    return (
+        select(CallbackRow)
+        .where(*wanted)
+        .options(defer(CallbackRow.body_sealed), joinedload(CallbackRow.provider))
     )
-    return found

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from ..models import Identity, OutboxRow
 from ..service.owed import VENDOR_ERASURE
 from ..service.sessions import session
+from .keyset import COUNTED, CappedCount, Order, Page, Place, capped, counts, page
 
-#: Deletions that a page lists; whoever has more has one cause to look for.
+#: Deletions on one page; whoever has more has one cause to look for.
 OWED_SHOWN = 100
+_OLDEST = Order(OutboxRow.created_at, OutboxRow.id, oldest_first=True)
+_OWED = OutboxRow.kind == VENDOR_ERASURE
 
 
 @dataclass(frozen=True)
@@ -21,10 +25,10 @@ class OwedNumbers:
     """How many deletions are owed.
 
     :ivar since: when the oldest came due.
-    :ivar words: how the last try of the oldest that failed went.
+    :ivar words: how the last try of the oldest that failed went, among as many as are counted.
     """
 
-    count: int
+    count: CappedCount
     since: datetime
     words: str | None
 
@@ -39,24 +43,28 @@ class OwedDeletion:
 
 def owed_numbers() -> OwedNumbers | None:
     """Return what a notice says of owed deletions, or ``None`` when there is none."""
-    owed = OutboxRow.kind == VENDOR_ERASURE
-    counted = select(func.count(), func.min(OutboxRow.created_at)).where(owed)
-    count, since = session().execute(counted).one()
-    if not count:
+    (count,) = counts(capped(_OWED))
+    oldest: Any = select(OutboxRow.created_at, OutboxRow.id, OutboxRow.error).where(_OWED)
+    first = session().execute(_OLDEST.sorted(oldest, ascending=True).limit(1)).first()
+    if first is None:
         return None
-    failed = select(OutboxRow.error).where(owed, OutboxRow.error.is_not(None))
-    words = session().scalar(failed.order_by(OutboxRow.created_at, OutboxRow.id).limit(1))
-    return OwedNumbers(count, since, words)
+    looked = _OLDEST.sorted(oldest, ascending=True).limit(COUNTED).subquery()
+    words = session().scalar(
+        select(looked.c.error)
+        .where(looked.c.error.is_not(None))
+        .order_by(looked.c.created_at, looked.c.id)
+        .limit(1)
+    )
+    return OwedNumbers(count, first.created_at, words)
 
 
-def owed_deletions() -> list[OwedDeletion]:
-    """Return the owed deletions, oldest first, at most :data:`OWED_SHOWN`."""
-    found = session().execute(
+def owed_deletions(at: Place | None = None) -> Page[OwedDeletion]:
+    """Return one page of the owed deletions, oldest first."""
+    query: Any = (
         select(OutboxRow, Identity)
         .outerjoin(Identity, Identity.subject == OutboxRow.subject)
-        .where(OutboxRow.kind == VENDOR_ERASURE)
+        .where(_OWED)
         .options(joinedload(OutboxRow.provider))
-        .order_by(OutboxRow.created_at, OutboxRow.id)
-        .limit(OWED_SHOWN)
     )
-    return [OwedDeletion(row, identity) for row, identity in found]
+    found = page(query, _OLDEST, at, size=OWED_SHOWN)
+    return Page([OwedDeletion(*row) for row in found.rows], found.newer, found.older)

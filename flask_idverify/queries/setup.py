@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -12,6 +13,7 @@ from ..errors import ConfigurationError, NotFound
 from ..models import Application, Link, Provider, Verification
 from ..service.sessions import session
 from ..types import Option
+from .keyset import CappedCount, capped, counts
 from .rows import counted, number, one
 from .usage import Usage, usage_today
 
@@ -36,7 +38,7 @@ class ProviderUse:
 
     provider: Provider
     links: int
-    verifications: int
+    verifications: CappedCount
     today: Usage
 
 
@@ -81,15 +83,19 @@ def provider_type(name: str) -> ProviderType:
 def providers() -> list[ProviderUse]:
     """Return all providers by name, with how often they are used."""
     links = counted(Link.provider_id)
-    verifications = counted(Verification.provider_id)
-    rows = session().scalars(select(Provider).order_by(Provider.name)).all()
+    rows = provider_rows()
+    verifications = counts(*(capped(Verification.provider_id == row.id) for row in rows))
     today = usage_today()
     return [
-        ProviderUse(
-            row, links.get(row.id, 0), verifications.get(row.id, 0), today.get(row.id, Usage(1))
-        )
-        for row in rows
+        ProviderUse(row, links.get(row.id, 0), count, today.get(row.id, Usage(1)))
+        for row, count in zip(rows, verifications, strict=True)
     ]
+
+
+def provider_rows() -> Sequence[Provider]:
+    """Return all providers by name."""
+    found: Sequence[Provider] = session().scalars(select(Provider).order_by(Provider.name)).all()
+    return found
 
 
 def provider(provider_id: str) -> Provider:
@@ -105,6 +111,13 @@ def applications() -> list[Application]:
         .order_by(Application.name)
     )
     return list(session().scalars(query))
+
+
+def application_rows() -> Sequence[Application]:
+    """Return all applications by name, without their links."""
+    query = select(Application).order_by(Application.name)
+    found: Sequence[Application] = session().scalars(query).all()
+    return found
 
 
 def application(application_id: str) -> Application:
@@ -131,8 +144,7 @@ def default_checks(provider: Provider) -> frozenset[str]:
 def linkable(row: Application) -> list[Provider]:
     """Return the providers that are not linked to an application yet."""
     linked = {each.provider_id for each in row.links}
-    every = session().scalars(select(Provider).order_by(Provider.name))
-    return [each for each in every if each.id not in linked]
+    return [each for each in provider_rows() if each.id not in linked]
 
 
 def is_linked(provider: Provider) -> bool:

@@ -21,6 +21,7 @@ from .identities import (
     satisfies,
 )
 from .images import image, image_names
+from .lists import note_list_export
 from .owed import owe_again, owed_of
 from .polling import claim_fetch, note_return
 from .providers import add_provider, provider_named
@@ -51,6 +52,7 @@ __all__ = [
     "is_being_started",
     "known_claim",
     "link",
+    "note_list_export",
     "note_return",
     "owe_again",
     "owed_of",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -222,7 +223,7 @@ def test_what_is_owed_is_told_where_admins_begin_and_leads_to_the_person(
         assert "owed" not in words(desk.get(path))
 
 
-def test_list_of_owed_deletions_is_bounded_and_says_so(
+def test_owed_deletions_stand_on_pages_oldest_first(
     host: Host, desk: Desk, at_vendor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flask_idverify.queries.owed.OWED_SHOWN", 2)
@@ -233,4 +234,13 @@ def test_list_of_owed_deletions_is_bounded_and_says_so(
         host.db.session.add(OutboxRow(kind="signal", subject="gone-0"))
         host.db.session.commit()
     assert "3 deletions are still owed" in words(desk.get("/"))
-    assert "These are the oldest 2 of 3." in words(desk.get("/owed"))
+    first = desk.get("/owed").text
+    following = re.search(rf'rel="next" href="{ADMIN}([^"]*)"', first)
+    assert following is not None
+    second = desk.get(following[1]).text
+    assert (first.count('scope="row"'), second.count('scope="row"')) == (2, 1)
+    assert 'rel="next"' not in second
+    back = re.search(rf'rel="prev" href="{ADMIN}([^"]*)"', second)
+    assert back is not None
+    assert desk.get(back[1]).text.partition("<table")[2] == first.partition("<table")[2]
+    assert "the first page" in words(desk.get("/owed?newer=x"))

@@ -55,6 +55,7 @@ def test_the_list_is_filtered(host: Host, desk: Desk, vendor: Vendor, at_vendor:
     with host.app.app_context():
         row(host, rejected).is_test = True
         user_id, application = row(host, opened).user_id, row(host, opened).application_id
+        reference = row(host, approved).vendor_reference or ""
         host.db.session.commit()
     other = add_provider(host, name="Other")
     assert listed(desk, "/verifications") == [opened, rejected, approved]
@@ -65,7 +66,11 @@ def test_the_list_is_filtered(host: Host, desk: Desk, vendor: Vendor, at_vendor:
     assert listed(desk, f"/verifications?provider={at_vendor}&status=started") == [opened]
     assert listed(desk, f"/verifications?provider={other}") == []
     assert len(listed(desk, f"/verifications?application={application}")) == 3
-    assert len(listed(desk, "/verifications?status=nonsense&kind=odd")) == 3
+    assert listed(desk, "/verifications?reason=document_manipulated") == [rejected]
+    assert listed(desk, f"/verifications?reference={reference}") == [approved]
+    assert listed(desk, f"/verifications?reference={reference[:-1]}") == []
+    assert listed(desk, "/verifications?order=oldest") == [approved, rejected, opened]
+    assert listed(desk, f"/verifications?user=+{user_id}+&status=&since=&reason=") == [opened]
 
 
 def test_pages_lead_to_every_row_once_there_and_back(host: Host, desk: Desk) -> None:

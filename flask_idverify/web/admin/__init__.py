@@ -6,6 +6,7 @@ Mounted by the extension; nobody enters before the host has said who may (``admi
 from . import (
     applications,
     callbacks,
+    exports,
     identities,
     overview,
     pictures,
@@ -20,6 +21,7 @@ __all__ = [
     "applications",
     "blueprint",
     "callbacks",
+    "exports",
     "identities",
     "overview",
     "pictures",

@@ -13,6 +13,7 @@ from ...i18n import gettext as _
 from ...i18n import ngettext
 from ...models import Provider
 from .blueprint import actor, blueprint, chosen, done, go, page, warned
+from .filters import asked_place
 
 
 @blueprint.context_processor
@@ -40,8 +41,13 @@ def callbacks() -> ResponseReturnValue:
     """Show callbacks that are owed after a failure."""
     provider_id = chosen(request.args, "provider")
     chosen_one = queries.provider(provider_id) if provider_id else None
+    at, readable = asked_place()
     return page(
-        "callbacks", failed=queries.failed_callbacks(provider_id), chosen_provider=chosen_one
+        "callbacks",
+        failed=queries.failed_callbacks(provider_id, at),
+        chosen_provider=chosen_one,
+        kept={"provider": provider_id} if provider_id else {},
+        unreadable=not readable,
     )
 
 

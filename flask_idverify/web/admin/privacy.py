@@ -11,6 +11,7 @@ from ... import dispatch, outbox, queries, service
 from ...errors import ErasureRefused, ReasonMissing, TransitionRefused
 from ...i18n import gettext as _
 from .blueprint import actor, blueprint, done, go, page, warned
+from .filters import asked_place
 from .forms import EraseForm
 from .identities import identity_page
 from .problems import explain
@@ -19,7 +20,13 @@ from .problems import explain
 @blueprint.get("/owed")
 def owed() -> ResponseReturnValue:
     """Show what vendors still have to delete."""
-    return page("owed", numbers=queries.owed_numbers(), deletions=queries.owed_deletions())
+    at, readable = asked_place()
+    return page(
+        "owed",
+        numbers=queries.owed_numbers(),
+        deletions=queries.owed_deletions(at),
+        unreadable=not readable,
+    )
 
 
 @blueprint.get("/identities/<identity_id>/erase")

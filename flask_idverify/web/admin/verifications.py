@@ -21,52 +21,32 @@ from ...errors import (
 )
 from ...i18n import gettext as _
 from ...models import Verification
-from ...queries import Filters
 from ...states import FINAL, Status
 from ..user_state import is_with_the_user, told
-from .blueprint import admin_id, blueprint, chosen, done, go, page, rollback
+from .blueprint import admin_id, blueprint, done, go, page, rollback
+from .filters import FilterForm, asked_place
 from .forms import ReasonForm
 from .problems import explain
 
 #: The vendor is not asked about these any more.
 _SETTLED = frozenset({Status.canceled, Status.error})
-_KINDS = {"real": False, "test": True}
 
 
 @blueprint.get("/verifications")
 def verifications() -> ResponseReturnValue:
-    """Show one page of verifications, latest first."""
-    values = request.args
-    # Only what was understood goes on into the links to the other pages.
-    kept = {
-        name: value
-        for name in ("status", "provider", "application", "user", "identity", "kind")
-        if (value := chosen(values, name))
-    }
-    if kept.get("status") not in Status.__members__:
-        kept.pop("status", None)
-    if kept.get("kind") not in _KINDS:
-        kept.pop("kind", None)
-    filters = Filters(
-        status=Status(kept["status"]) if "status" in kept else None,
-        provider_id=kept.get("provider"),
-        application_id=kept.get("application"),
-        user_id=kept.get("user"),
-        identity_id=kept.get("identity"),
-        is_test=_KINDS[kept["kind"]] if "kind" in kept else None,
-    )
-    found = queries.verifications(
-        filters, older_than=chosen(values, "older"), newer_than=chosen(values, "newer")
-    )
-    return page(
-        "verifications",
-        found=found,
-        kept=kept,
-        owed=queries.owed_numbers(),
-        statuses=list(Status),
-        providers=queries.providers(),
-        applications=queries.applications(),
-    )
+    """Show one page of verifications."""
+    form = FilterForm.of(request.args)
+    if not form.validate():
+        return list_page(form, 422)
+    at, readable = asked_place()
+    found = queries.verifications(form.filters(), at, oldest_first=form.oldest_first)
+    return list_page(form, found=found, unreadable=not readable)
+
+
+def list_page(form: FilterForm, status: int = 200, **values: Any) -> ResponseReturnValue:
+    """Return the page of the list; without *found* only its filter, and what is wrong with it."""
+    values.setdefault("found", None)
+    return page("verifications", status, form=form, owed=queries.owed_numbers(), **values)
 
 
 @blueprint.get("/verifications/<verification_id>")

@@ -1,0 +1,151 @@
+"""Whether the admins' list is as fast with many rows: ``python -m tests.benchmarks.lists``.
+
+Two databases, a small and a large one, and the pages of the list through the view, templates and
+all, by turns, so that what else the machine does meets both. Shown is the median of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+from sqlalchemy import select
+
+from flask_idverify.models import Verification
+from flask_idverify.queries import Place
+from tests.benchmarks.many import NOW, REGULAR, Filled, fill
+from tests.faults.races import database
+from tests.hosts import make_host
+from tests.web_admin.desk import ADMIN, Desk
+
+ENGINES = ["sqlite", "sqlite-wal", "postgresql", "mariadb"]
+
+
+class Scene:
+    """An admin before a list of *count* verifications."""
+
+    def __init__(self, url: str, count: int) -> None:
+        self.host = make_host(SQLALCHEMY_DATABASE_URI=url, IDVERIFY_DISPATCH="worker")
+        self.filled = fill(self.host, count)
+        self.desk = Desk(self.host)
+
+    def middle(self, **wanted: str) -> str:
+        """Return the cursor of the middle: of a row that was made at half of the time."""
+        with self.host.app.app_context():
+            half = NOW - timedelta(days=500)
+            query = select(Verification.created_at, Verification.id).filter_by(**wanted)
+            query = query.where(Verification.created_at <= half)
+            row = self.host.db.session.execute(
+                query.order_by(Verification.created_at.desc()).limit(1)
+            ).one()
+            return Place(*row, newer=False).cursor()
+
+    def seconds(self, path: str) -> float:
+        began = time.perf_counter()
+        answer = self.desk.get(path)
+        took = time.perf_counter() - began
+        assert answer.status_code == 200, (path, answer.status_code)
+        rows = answer.text.count('<th scope="row"')
+        assert rows == (1 if "reference=" in path else 25) or "/verifications" not in path, path
+        return took
+
+    def export(self) -> tuple[int, float, int]:
+        """Return rows, seconds and by how many KiB the largest memory of this process grew."""
+        form = {"csrf_token": self.desk.token()}
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began = time.perf_counter()
+        answer = self.desk.browser.post(f"{ADMIN}/verifications/export", data=form)
+        lines = sum(piece.count(b"\n") for piece in answer.iter_encoded())
+        took = time.perf_counter() - began
+        return lines - 1, took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+
+
+def addresses(filled: Filled, scene: Scene) -> dict[str, str]:
+    """Return what is measured, by its name."""
+    span = {"since": f"{NOW - timedelta(days=530):%Y-%m-%d}"}
+    span["until"] = f"{NOW - timedelta(days=450):%Y-%m-%d}"
+    asked: dict[str, dict[str, str]] = {
+        "first page": {},
+        "oldest first": {"order": "oldest"},
+        "from the middle, older": {"older": scene.middle()},
+        "from the middle, newer": {"newer": scene.middle()},
+        "status": {"status": "in_review"},
+        "status, from the middle": {
+            "status": "in_review",
+            "older": scene.middle(status="in_review"),
+        },
+        "provider": {"provider": filled.provider},
+        "application": {"application": filled.application},
+        "reason": {"reason": "face_mismatch"},
+        "users": {"kind": "real"},
+        "tests": {"kind": "test"},
+        "days": span,
+        "user": {"user": REGULAR},
+        "vendor's reference": {"reference": filled.reference},
+        "status and users": {"status": "approved", "kind": "real"},
+        "status and provider": {"status": "rejected", "provider": filled.provider},
+    }
+    found = {name: f"/verifications?{urlencode(values)}" for name, values in asked.items()}
+    return {**found, "overview": "/", "providers": "/providers"}
+
+
+@contextmanager
+def scene(engine: str, count: int) -> Iterator[Scene]:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        url = stack.enter_context(database(engine, Path(folder)))
+        began = time.perf_counter()
+        made = Scene(url, count)
+        print(f"{engine}: {count} written in {time.perf_counter() - began:.0f} s", flush=True)
+        yield made
+        with made.host.app.app_context():
+            made.host.db.session.remove()
+            made.host.db.engine.dispose()
+
+
+def compare(engine: str, small: int, large: int, times: int) -> None:
+    """Print a line for each page: both medians in milliseconds, and their ratio."""
+    with scene(engine, small) as few, scene(engine, large) as many:
+        pairs = [(one, addresses(one.filled, one)) for one in (few, many)]
+        print(f"| {engine} | {small:,} | {large:,} | ratio |\n|---|---|---|---|")
+        worst = 0.0
+        for name in pairs[0][1]:
+            taken: list[list[float]] = [[], []]
+            for turn in range(times + 3):
+                for which, (one, paths) in enumerate(pairs):
+                    seconds = one.seconds(paths[name])
+                    if turn >= 3:  # before that, caches fill
+                        taken[which].append(seconds)
+            first, second = (1000 * statistics.median(each) for each in taken)
+            worst = max(worst, second / first)
+            print(f"| {name} | {first:.1f} | {second:.1f} | {second / first:.2f} |", flush=True)
+        print(f"{engine}: worst ratio {worst:.2f}, load {os.getloadavg()[0]:.1f}")
+        rows, took, grown = many.export()
+        print(f"{engine}: {rows} rows exported in {took:.0f} s, memory grew by {grown} KiB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--engine", choices=ENGINES, action="append", help="default: all")
+    parser.add_argument("--small", type=int, default=1_000, help="rows of the small list")
+    parser.add_argument("--large", type=int, default=1_000_000, help="rows of the large list")
+    parser.add_argument("--times", type=int, default=20, help="pages of which the median is shown")
+    given = parser.parse_args()
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before")
+    for engine in given.engine or ENGINES:
+        compare(engine, given.small, given.large, given.times)
+
+
+if __name__ == "__main__":
+    main()

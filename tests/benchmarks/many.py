@@ -1,0 +1,134 @@
+"""Verifications by the thousand, written past the service: for lists, which only read them."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import insert, select
+
+from flask_idverify import clock
+from flask_idverify.models import Application, Identity, Provider, Verification
+from flask_idverify.states import Reason, Status
+from tests.hosts import Host
+
+BATCH = 5000
+NOW = clock.now()
+#: Has as many verifications in a list of any length; everybody else has one or two.
+REGULAR = "regular"
+_ATTEMPTS = 40
+#: In a thousand rows each of these fills a page.
+_STATUSES = (
+    *(Status.approved,) * 60,
+    *(Status.rejected,) * 20,
+    *(Status.expired,) * 8,
+    *(Status.in_review,) * 7,
+    *(Status.started,) * 5,
+)
+_REASONS = (Reason.document_unreadable, Reason.face_mismatch, Reason.document_manipulated)
+_TESTS = 0.06
+_POLICY: dict[str, Any] = {"match_name": True, "minimum_age": 18}
+
+
+class Filled(NamedTuple):
+    """What can be filtered by."""
+
+    provider: str
+    application: str
+    reference: str
+
+
+def fill(host: Host, count: int) -> Filled:
+    """Write *count* verifications of the last three years; the same ones for the same count.
+
+    Sealed values are of the usual length, and nobody can open them.
+    """
+    chance = random.Random(1)
+    with host.app.app_context():
+        providers = [
+            host.add_provider("https://netverify.com", name=f"Provider {n}").id for n in range(3)
+        ]
+        for name in ("bank", "shop"):
+            host.idverify.link(host.db.session.get_one(Provider, providers[0]), name)
+        host.db.session.commit()
+        applications = sorted(host.db.session.scalars(select(Application.id)))
+        identities = [str(uuid.UUID(int=n + 1)) for n in range(max(count // 2, 1))]
+        connection = host.db.session.connection()
+        for part in _parts([_identity(key, n) for n, key in enumerate(identities)]):
+            connection.execute(insert(Identity), part)
+        for start in range(0, count, BATCH):
+            rows = [
+                _row(n, count, chance, providers, applications, identities)
+                for n in range(start, min(start + BATCH, count))
+            ]
+            connection.execute(insert(Verification), rows)
+        host.db.session.commit()
+        analyze(host)
+    return Filled(providers[1], applications[0], f"vendor-{count // 2}")
+
+
+def analyze(host: Host) -> None:
+    """Let a server know its tables, as it would find out by itself; SQLite never does."""
+    engine = host.db.engine
+    if engine.dialect.name == "sqlite":
+        return
+    word = "ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE TABLE"
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for table in (Verification.__tablename__, Identity.__tablename__):
+            connection.exec_driver_sql(f"{word} {table}")
+
+
+def _parts(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, len(rows), BATCH):
+        yield rows[start : start + BATCH]
+
+
+def _identity(key: str, number: int) -> dict[str, Any]:
+    return {
+        "id": key,
+        "user_id": f"user-{number}",
+        "subject": str(uuid.uuid5(uuid.NAMESPACE_OID, key)),
+        "claim_sealed": "x" * 300,
+        "standing": "unverified",
+    }
+
+
+def _row(
+    number: int,
+    count: int,
+    chance: random.Random,
+    providers: list[str],
+    applications: list[str],
+    identities: list[str],
+) -> dict[str, Any]:
+    status = chance.choice(_STATUSES)
+    judged = status in (Status.rejected, Status.in_review)
+    reason = chance.choice(_REASONS) if judged else None
+    regular = number % max(count // _ATTEMPTS, 1) == 0
+    owner = 0 if regular else number // 2 % len(identities)
+    created = NOW - timedelta(days=1000) * (1 - number / count)
+    return {
+        "id": str(uuid.UUID(int=chance.getrandbits(128))),
+        "user_id": REGULAR if regular else f"user-{owner}",
+        "identity_id": identities[owner],
+        "application_id": chance.choice((*applications, applications[-1])),
+        "provider_id": chance.choice((*providers, providers[0], providers[0])),
+        "is_test": chance.random() < _TESTS,
+        "active_key": None,
+        "status": status,
+        "reason": reason,
+        "reasons": [reason] if reason else [],
+        "related_key": str(uuid.UUID(int=chance.getrandbits(128))),
+        "policy": _POLICY,
+        "claim_sealed": "x" * 300,
+        "document_sealed": "x" * 500,
+        "consent_sealed": "x" * 200,
+        "reference": f"reference-{number}",
+        "vendor_reference": f"vendor-{number}",
+        "callback_key_digest": f"digest-{number}",
+        "created_at": created,
+        "finished_at": created + timedelta(minutes=5),
+    }
