@@ -27,10 +27,24 @@ _CURSOR = re.compile(r"(\d{1,18})\.([0-9a-f-]{36})", re.ASCII)
 
 
 class CappedCount(int):
-    """A number up to :data:`COUNTED`; what was not counted any more reads ``1000+``."""
+    """A number of rows that reads ``1000+`` where counting stopped, though there may be more.
+
+    :ivar more: whether it stopped.
+    """
+
+    more: bool
+
+    def __new__(cls, found: int, *, more: bool = False) -> CappedCount:
+        """Take what was found, at most one more than :data:`COUNTED`."""
+        made = super().__new__(cls, min(found, COUNTED))
+        made.more = more or found > COUNTED
+        return made
+
+    def __bool__(self) -> bool:
+        return self.more or self > 0
 
     def __str__(self) -> str:
-        return f"{COUNTED}+" if self > COUNTED else super().__str__()
+        return f"{int(self)}+" if self.more else int.__str__(self)
 
     def __format__(self, format_spec: str) -> str:
         return format(str(self), format_spec)

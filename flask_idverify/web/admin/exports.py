@@ -30,7 +30,7 @@ def export_verifications() -> ResponseReturnValue:
     if not form.validate():
         return list_page(form, 422)
     filters, oldest_first = form.filters(), form.oldest_first
-    service.note_list_export(form.facts, actor=actor())
+    service.note_list_export(form.facts, actor=actor(), provider_id=filters.provider_id)
     batches = queries.verification_lines(filters, oldest_first=oldest_first)
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # of a proxy
     answer = Response(_csv(app, batches), mimetype="text/csv")
