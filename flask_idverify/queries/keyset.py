@@ -127,22 +127,28 @@ class Order:
 
 
 def page(
-    query: Select[Any], order: Order, at: Place | None = None, *, size: int = PAGE_SIZE
+    query: Select[Any],
+    order: Order,
+    at: Place | None = None,
+    *,
+    size: int = PAGE_SIZE,
+    within: Select[Any] | None = None,
 ) -> Page[Any]:
     """Return one page of *query*; a page before the first row that would not be full is the first.
 
     :param query: filtered, without order; of one entity, or of several beginning with the ordered.
+    :param within: the same for what lies beyond *at*, where that needs fewer conditions.
     """
-    back = at is not None and at.newer is not order.oldest_first
-    if at is not None and back:
-        rows = _rows(order.sorted(query.where(order.beyond(at)), ascending=at.newer), size)
-        if len(rows) >= size:
-            return _page(rows[:size][::-1], order, before=len(rows) > size, after=True)
-        at = None
     if at is not None:
-        query = query.where(order.beyond(at))
+        beyond = (query if within is None else within).where(order.beyond(at))
+        rows = _rows(order.sorted(beyond, ascending=at.newer), size)
+        more = len(rows) > size
+        if at.newer is order.oldest_first:
+            return _page(rows[:size], order, before=True, after=more)
+        if len(rows) >= size:
+            return _page(rows[:size][::-1], order, before=more, after=True)
     rows = _rows(order.sorted(query, ascending=order.oldest_first), size)
-    return _page(rows[:size], order, before=at is not None, after=len(rows) > size)
+    return _page(rows[:size], order, before=False, after=len(rows) > size)
 
 
 def _rows(query: Select[Any], size: int) -> list[Any]:

@@ -21,6 +21,7 @@ from tests.hosts import Host
 from tests.vendor import Vendor
 from tests.web_admin.desk import ADMIN, Desk, add_provider, ended, field_error, words
 
+EXPORT = "/verifications/export"
 BEGIN = datetime(2026, 1, 31, 23, 30, tzinfo=timezone.utc)
 
 
@@ -146,7 +147,27 @@ def test_filter_and_order_are_kept_on_all_pages_and_in_the_file(host: Host, desk
     assert [row["verification"] for row in table(exported(desk, **filters))] == wanted
 
 
-EXPORT = "/verifications/export"
+@pytest.mark.parametrize(
+    ("span", "cursor", "order"),
+    [
+        ("since=2026-02-01", "newer", ""),
+        ("until=2026-01-31", "older", "oldest"),
+    ],
+)
+def test_way_back_to_a_short_first_page_stays_within_the_days(
+    host: Host, desk: Desk, span: str, cursor: str, order: str
+) -> None:
+    provider = add_provider(host)
+    inside = timedelta(days=1 if order == "" else 0)
+    add(host, provider, 15, created_at=BEGIN + timedelta(days=1) - inside - timedelta(hours=20))
+    made = add(host, provider, 15, created_at=BEGIN + inside - timedelta(hours=20))
+    path = f"/verifications?{span}&order={order}"
+    whole = listed(desk.get(path))
+    assert whole
+    with host.app.app_context():
+        row = host.db.session.get_one(Verification, made[7])
+        place = queries.Place(row.created_at, row.id, newer=cursor == "newer").cursor()
+    assert listed(desk.get(f"{path}&{cursor}={place}")) == whole
 
 
 @pytest.mark.parametrize("path", ["/verifications", "/callbacks", "/owed"])
