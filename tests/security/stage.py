@@ -263,6 +263,11 @@ class Stage:
             "idverify_admin.move_link": {"direction": "down"},
             "idverify_admin.erase_identity": {"why": "They asked for it.", "sure": "y"},
             "idverify_admin.switch_link": {"enabled": "0"},
+            "idverify_admin.export_verifications": {
+                "status": "started",
+                "order": "oldest",
+                **dict.fromkeys(("reason", "reference"), ""),
+            },
         }
         return dict(known.get(endpoint, {"reason": "Because I saw the papers."}))
 
