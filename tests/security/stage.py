@@ -266,7 +266,7 @@ class Stage:
             "idverify_admin.export_verifications": {
                 "status": "started",
                 "order": "oldest",
-                **dict.fromkeys(("reason", "reference"), ""),
+                **dict.fromkeys(("kind", "reason", "reference"), ""),
             },
         }
         return dict(known.get(endpoint, {"reason": "Because I saw the papers."}))

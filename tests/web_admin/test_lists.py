@@ -147,6 +147,17 @@ def test_filter_and_order_are_kept_on_all_pages_and_in_the_file(host: Host, desk
     assert [row["verification"] for row in table(exported(desk, **filters))] == wanted
 
 
+def test_list_of_one_person_says_so_and_stays_theirs(host: Host, desk: Desk) -> None:
+    (own,) = add(host, add_provider(host), user_id="8")
+    with host.app.app_context():
+        identity = host.db.session.get_one(Verification, own).identity_id
+    path = f"/verifications?identity={identity}"
+    assert listed(desk.get(path)) == [own]
+    assert "Only the attempts of one person." in words(desk.get(path))
+    assert desk.form(path, "/verifications")["identity"] == identity
+    assert desk.form(path, EXPORT)["identity"] == identity
+
+
 @pytest.mark.parametrize(
     ("span", "cursor", "order"),
     [
