@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,7 +17,7 @@ from flask_idverify.models import Verification
 from flask_idverify.queries import Place
 from tests.benchmarks.many import NOW, REGULAR, Filled, fill
 from tests.hosts import Host, make_host
-from tests.web_admin.desk import Desk
+from tests.web_admin.desk import ADMIN, Desk
 
 #: Filters, and the indexes of which an engine may take either.
 CREATED = "created"
@@ -159,6 +160,19 @@ def test_the_file_costs_each_row_the_same(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("flask_idverify.queries.attempts.BATCH", 100)
     a_row = [hall.steps() / hall.count for hall in (Hall(1000), Hall(8000))]
     assert a_row[1] <= 1.1 * a_row[0]
+
+
+def test_the_file_takes_no_more_memory_for_more_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flask_idverify.queries.attempts.BATCH", 100)
+    peaks = []
+    for hall in (Hall(1000), Hall(1000), Hall(8000)):  # the first pays for what is made once
+        form = {"csrf_token": hall.desk.token()}
+        tracemalloc.start()
+        answer = hall.desk.browser.post(f"{ADMIN}/verifications/export", data=form, buffered=False)
+        assert sum(piece.count(b"\n") for piece in answer.iter_encoded()) == hall.count + 1
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] <= 1.5 * peaks[1], peaks
 
 
 def test_a_page_takes_as_many_statements_however_many_rows(
