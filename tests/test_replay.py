@@ -133,7 +133,7 @@ def test_admins_read_of_the_silence_too(failed: Host) -> None:
     assert f"waiting until {until}: the vendor's rate limit." in flashed
     # No next try is promised for a moment at which nothing is sent.
     with failed.app.app_context():
-        rows = queries.failed_callbacks().rows
+        rows = queries.failed_callbacks().page.rows
         assert {row.next_try for row in rows} == {rows[0].provider.backed_off_until}
         assert {row.next_try_at for row in rows} != {rows[0].next_try}
         moment = f"{rows[0].next_try:%H:%M}"
