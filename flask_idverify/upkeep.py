@@ -65,7 +65,7 @@ def _poll(verification: Verification) -> bool:
         refresh(verification)
         return True
     except VendorRecordMissing:
-        return True  # the attempt has ended
+        return True  # written down: it is asked about again, or has ended
     except VendorError:
         pass  # kept on the row for the admin, and the next poll is scheduled
     except (IDVerifyError, ConfigurationError) as error:

@@ -257,6 +257,25 @@ class TestOneHost:
             inbox.drain()
             assert status(host, row) is Status.approved
 
+    @pytest.mark.parametrize("wish", ["cancel", "start"])
+    def test_a_finished_check_is_not_thrown_away_by_the_first_refusal(
+        self, host: Host, vendor: Vendor, wish: str
+    ) -> None:
+        (row,) = begin(host, vendor, 1)
+        user, agreed = host.db.session.get(host.User, 1), consent()
+        wishes = {
+            "cancel": lambda: service.cancel(row),
+            "start": lambda: service.start(user, lena(id_number="U7301940"), agreed),
+        }
+        vendor.sandbox.set_faults([{"kind": "429", "retry_after": 60, "times": 1}])
+        with clock.shifted(minutes=31):
+            with pytest.raises(VendorBusy):
+                wishes[wish]()
+            assert status(host, row) is Status.started
+        with clock.shifted(minutes=37):
+            inbox.drain()
+            assert status(host, row) is Status.approved
+
     def test_an_admin_may_end_an_attempt_while_nobody_may_ask(
         self, host: Host, vendor: Vendor
     ) -> None:

@@ -7,7 +7,7 @@ from ..errors import (
     IDVerifyError,
     ReasonMissing,
     TransitionRefused,
-    VendorBackedOff,
+    VendorBusy,
 )
 from ..models import Verification
 from ..policy import Policy
@@ -104,7 +104,7 @@ def cancel(
     if admin is None and verification.status is Status.started:
         try:
             verification = refresh(verification, patient=False)
-        except VendorBackedOff:
+        except VendorBusy:
             current_session().rollback()
             raise
         except (IDVerifyError, ConfigurationError):

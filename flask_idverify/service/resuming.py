@@ -15,7 +15,7 @@ from ..claims import Claim
 from ..errors import (
     ConfigurationError,
     IDVerifyError,
-    VendorBackedOff,
+    VendorBusy,
     VendorError,
     VerificationInProgress,
 )
@@ -88,8 +88,8 @@ def _settled(session: Any, verification: Verification) -> Verification:
     """Ask for the result of an attempt whose page is over, and end it if there is none."""
     try:
         verification = refresh(verification, patient=False)
-    except VendorBackedOff:
-        # Nobody was asked, so nobody knows; and a start would be refused as well.
+    except VendorBusy:
+        # The vendor refused to say, so nobody knows: the result may be there, and was paid for.
         session.rollback()
         raise
     except (IDVerifyError, ConfigurationError):

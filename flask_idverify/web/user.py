@@ -23,7 +23,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from .. import i18n, runtime, service, texts
-from ..errors import IDVerifyError, TransitionRefused, VendorBackedOff
+from ..errors import IDVerifyError, TransitionRefused, VendorBusy
 from ..guards import NEXT_URL
 from ..models import Verification
 from ..queries import own
@@ -221,8 +221,9 @@ def cancel(verification_id: str) -> ResponseReturnValue:
         service.cancel(row)
     except TransitionRefused as error:
         return _verification_page(_own(verification_id), texts.error(error.code)), 409
-    except VendorBackedOff as error:
-        page = _verification_page(_own(verification_id), texts.error(error.code))
+    except VendorBusy as error:
+        told = texts.error(error.code, error.retry_after)
+        page = _verification_page(_own(verification_id), told)
         return page, error.http_status, retry_after(error.retry_after)
     return redirect(url_for(".verification", verification_id=verification_id), 303)
 

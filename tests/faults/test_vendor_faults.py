@@ -188,12 +188,12 @@ def test_a_start_that_meets_a_fault_is_a_retryable_error_and_works_afterwards(
     scene.strike()
     answer = scene.start()
     assert scene.reached() in scene.case.requests
-    told = texts.error(expected.code)
+    asked = answer.headers.get("Retry-After")
+    told = texts.error(expected.code, float(asked) if asked else None)
     assert answer.status_code == (
         503 if expected.code in ("vendor_unavailable", "vendor_busy") else 502
     )
     assert told in words(answer)
-    asked = answer.headers.get("Retry-After")
     if expected.code == "vendor_busy":
         # The vendor's own time; or ours, when it named none.
         assert asked == str(scene.case.parameters.get("retry_after", asked))

@@ -179,7 +179,7 @@ def test_giving_up_waits_until_the_vendor_may_be_asked_again(lena_at: Person) ->
             backoff.back_off(provider_id, clock.now() + timedelta(seconds=90))
         answer = lena_at.post(f"/identity/verifications/{row_id}/cancel")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "90")
-    assert "very busy" in words(answer)
+    assert "very busy. Please try again in 2 minutes." in words(answer)
     assert "Cancel" in words(answer)
     assert lena_at.status_of(row_id) is Status.started
     assert not mocked.called

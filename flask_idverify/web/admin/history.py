@@ -88,8 +88,8 @@ class Line:
 def lines(steps: Iterable[Step]) -> list[Line]:
     """Return the steps as lines. One admin's looks at pictures in a row are told as one."""
     found: list[Line] = []
-    for key, group in groupby(enumerate(steps), _belongs):
-        together = [step for _number, step in group]
+    for key, group in groupby(steps, _belongs):
+        together = list(group)
         if key[0] == _LOOK and len(together) > 1:
             found.append(_looks(together))
         else:
@@ -97,8 +97,7 @@ def lines(steps: Iterable[Step]) -> list[Line]:
     return found
 
 
-def _belongs(numbered: tuple[int, Step]) -> tuple[str, str]:
-    step = numbered[1]
+def _belongs(step: Step) -> tuple[str, str]:
     return step.action, step.actor
 
 
