@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import random
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from flask import Flask
 from flask.ctx import AppContext
 from hypothesis import settings
 
 from flask_idverify.sandbox import SandboxServer
-from tests import figures
-from tests.compiled import CompiledTemplates
+from tests import compiled, figures
 from tests.databases import SERVER, Databases, file_uri
 from tests.hosts import MADE, Host, close_all, make_host
 from tests.vendor import Vendor
@@ -35,8 +35,9 @@ _TESTS = Path(__file__).parent
 
 T = TypeVar("T", pytest.TestReport, pytest.CollectReport)
 
-# Each test makes apps of its own; compiling their templates took more time than all the rest.
-Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
+compiled.share()
+# A third of the time went into looking for cycles among what lives as long as the run.
+gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -98,6 +99,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = kept
 
 
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+
+
 def _is_in(item: pytest.Item, rooms: tuple[str, ...]) -> bool:
     return item.path.is_relative_to(_TESTS) and (
         item.path.relative_to(_TESTS).as_posix().startswith(rooms)
@@ -143,6 +149,16 @@ def _empty_databases(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not (opened and _is_in(request.node, NO_DATABASE)), "take this off NO_DATABASE"
     if SERVER:
         SERVER[0].release()
+
+
+@pytest.fixture(autouse=True)
+def _no_celery_app_left() -> Iterator[None]:
+    """Celery keeps the newest app as the process's own; that of another test has another host."""
+    yield
+    state = sys.modules.get("celery._state")
+    if state is not None:
+        state.set_default_app(None)
+        state._set_current_app(None)
 
 
 @pytest.fixture(scope="session")

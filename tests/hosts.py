@@ -15,7 +15,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.serving import make_server
 
 from flask_idverify import Claim, Consent, IDVerify, clock, identity_required
-from tests.databases import memory_uri
+from tests.compiled import ENGINE_OPTIONS
+from tests.databases import create_tables, memory_uri
 
 
 class Host:
@@ -68,6 +69,7 @@ def make_host(
         SECRET_KEY="a test's secret key",
         SQLALCHEMY_DATABASE_URI=config.get("SQLALCHEMY_DATABASE_URI")
         or memory_uri(bare=not tables),
+        SQLALCHEMY_ENGINE_OPTIONS=ENGINE_OPTIONS,
         WTF_CSRF_ENABLED=csrf,
         IDVERIFY_EXTERNAL_URL="https://id.example.com",
         IDVERIFY_USER_AGENT="ExampleCo IdentityGate/1.0",
@@ -115,7 +117,7 @@ def make_host(
 
     if tables:
         with app.app_context():
-            db.create_all()
+            create_tables(db)
     made = Host(app, db, User, idverify)
     MADE.append(made)
     return made

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+from typing import NoReturn
 
 import click
 
@@ -51,8 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _end(*_signal: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until interrupted."""
+    """Serve until SIGINT or SIGTERM."""
     parser = _parser()
     given = parser.parse_args(arguments)
     try:
@@ -62,6 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"cannot listen on {given.host}:{given.port}: {error}", file=sys.stderr)
         return 1
+    # Also where a shell has started us in the background, with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     print(f"Sandbox at {server.url}")
     print(f"  client id      {given.client_id}")
     print(f"  client secret  {given.client_secret}")

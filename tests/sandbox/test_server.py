@@ -104,7 +104,10 @@ def test_nonsense_at_creation_is_refused(options: dict[str, object]) -> None:
         create_sandbox(**options)  # type: ignore[arg-type]
 
 
-def test_the_command_line_serves_and_prints_the_credentials() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_line_serves_prints_the_credentials_and_ends_cleanly(
+    number: signal.Signals,
+) -> None:
     command = [sys.executable, "-m", "flask_idverify.sandbox", "--port", "0", "--client-id", "me"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -114,8 +117,11 @@ def test_the_command_line_serves_and_prints_the_credentials() -> None:
         assert lines[1].split()[-1] == "me"
         url = f"{match[0]}/api/netverify/v2/acceptedIdTypes"
         answer = requests.get(url, headers=JSON, auth=("me", PAIR[1]), timeout=5)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        process.send_signal(number)
+        try:
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
     assert answer.status_code == 200
 
 
