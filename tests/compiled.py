@@ -1,4 +1,4 @@
-"""What is compiled once for a run, however many apps a run makes: it took more time than all the rest.
+"""What is compiled once for a run, however many apps the run makes. It took most of the time.
 
 Templates, SQL and the builders of URLs; nothing of what they do changes.
 """
