@@ -31,6 +31,8 @@ OWN_DATABASES = (
     *("browser/", "example/", "faults/test_celery.py", "faults/test_races.py"),
     *("security/test_rotation_under_load.py", "test_engines.py", "test_suite.py"),
 )
+#: The longest first: what comes last keeps one core busy alone.
+LONG = ("faults/", "security/", "browser/")
 _TESTS = Path(__file__).parent
 
 T = TypeVar("T", pytest.TestReport, pytest.CollectReport)
@@ -60,6 +62,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(figures)
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False  # it would begin with the files of most tests
     fresh = config.getoption("--seed") == "random"
     if fresh:
         config.option.seed = str(random.SystemRandom().randrange(10**6))
@@ -96,7 +100,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = any(map(item.get_closest_marker, marks)) or _is_in(item, rooms)
         (others if left_out else kept).append(item)
     config.hook.pytest_deselected(items=others)
-    items[:] = kept
+    items[:] = sorted(kept, key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    return next((place for place, room in enumerate(LONG) if _is_in(item, (room,))), len(LONG))
 
 
 def pytest_collection_finish() -> None:
