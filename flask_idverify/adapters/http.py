@@ -40,6 +40,12 @@ MAX_RETRY_AFTER = 10.0
 #: Every answer of a sandbox carries this header.
 SANDBOX_HEADER = "X-IDVerify-Sandbox"
 
+#: A 404 that is no word of the vendor's on a record: nothing may be ended or ticked off by it.
+_NOWHERE = (
+    "it is a page and not the vendor's word: there is no API at this address; check the endpoint, "
+    "its region, that it holds no path, and any proxy in between."
+)
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
 #: Methods that start nothing and may be repeated.
 _HARMLESS = ("GET", "DELETE")
 _log = logging.getLogger(__name__)
@@ -69,6 +75,19 @@ class Answer:
     def __repr__(self) -> str:
         return f"<Answer {self.status}, {len(self.body)} bytes>"
 
+    def require_no_page(self) -> None:
+        """Refuse a web page in place of the answer of an API, whatever that looks like.
+
+        :raises VendorProtocolError: it is one; what was asked for was not done.
+        """
+        kind = self.content_type.partition(";")[0].strip().lower()
+        if kind in _PAGES or self.body.lstrip()[:1] == b"<":
+            raise VendorProtocolError(
+                "The vendor answered with a web page; check that the endpoint is the vendor's API "
+                "and not a web page or proxy in front of it.",
+                status=self.status,
+            )
+
     def object(self) -> dict[str, Any]:
         """Return the JSON object in the body.
 
@@ -95,7 +114,6 @@ class _Request(NamedTuple):
     body: bytes | None
     max_body: int
     not_found: str | None
-    page_found: str | None
 
 
 class HttpClient:
@@ -142,7 +160,6 @@ class HttpClient:
         accept: str | None = None,
         max_body: int = MAX_BODY,
         not_found: str | None = None,
-        page_found: str | None = None,
     ) -> Answer:
         """Send one request and return its 2xx answer; raise the fitting ``VendorError`` otherwise.
 
@@ -152,17 +169,14 @@ class HttpClient:
         :param accept: what else than JSON is asked for.
         :param max_body: the longest answer, in bytes, that is read.
         :param not_found: what a 404 means where it is about no record; it is a
-            :class:`~flask_idverify.errors.VendorRefused` then.
-        :param page_found: what a 404 means that brings a page, and not an object in JSON or
-            nothing at all, as an API does; it is a
-            :class:`~flask_idverify.errors.VendorProtocolError` then.
+            :class:`~flask_idverify.errors.VendorRefused` then. Any other 404 is a
+            :class:`~flask_idverify.errors.VendorRecordMissing` only if it brings an object in JSON
+            or nothing at all, as an API does; a web server's is no word on any record.
         """
         headers, body = _encoded(payload, form)
         if accept is not None:
             headers["Accept"] = accept
-        request = _Request(
-            method, url, authorization, headers, body, max_body, not_found, page_found
-        )
+        request = _Request(method, url, authorization, headers, body, max_body, not_found)
         attempts = self.transport.retries if repeat and method in _HARMLESS else 0
         deadline = time.monotonic() + self._budget
         attempt = 0
@@ -242,8 +256,8 @@ class HttpClient:
         kind, hint = advice(status)
         if status == 404 and request.not_found is not None:
             kind, hint = VendorRefused, request.not_found
-        elif status == 404 and request.page_found is not None and not _is_of_an_api(body):
-            kind, hint = VendorProtocolError, request.page_found
+        elif status == 404 and not _is_of_an_api(body):
+            kind, hint = VendorProtocolError, _NOWHERE
         return kind(
             f"The vendor answered HTTP {status}: {hint}",
             status=status,
