@@ -26,7 +26,7 @@ from .errors import (
     VendorError,
     VendorRecordMissing,
 )
-from .leases import Tally, never, taken
+from .leases import Tally, make_way, never, taken
 from .models import CallbackRow, Identity, OutboxRow, Provider, Verification
 from .outbox import drain_owed
 from .service.asking import longest_operation
@@ -175,11 +175,15 @@ def earliest(session: Any, *, after_peace: bool = False) -> datetime | None:
         index helps to find that.
     """
     now = clock.now()
+    # What waits for a vendor's peace to end falls due together; what comes later is not looked at,
+    # since all that was moved to that end stands there.
+    standing = select(func.min(Provider.backed_off_until)).where(Provider.backed_off_until > now)
+    peace = session.scalar(standing)
     found = [
         session.scalar(
             _from_peace_on(column, provider_id, needed=after_peace)
             .where(
-                column.is_not(None),
+                column.is_not(None) if peace is None else column < peace,
                 or_(lease.is_(None), lease < now),
                 not_backed_off(provider_id),
             )
@@ -191,10 +195,7 @@ def earliest(session: Any, *, after_peace: bool = False) -> datetime | None:
             (OutboxRow.next_try_at, OutboxRow.leased_until, OutboxRow.provider_id),
         )
     ]
-    # What waits for a vendor's peace to end falls due together.
-    peace = select(func.min(Provider.backed_off_until)).where(Provider.backed_off_until > now)
-    found.append(session.scalar(peace))
-    return min((moment for moment in found if moment is not None), default=None)
+    return min((moment for moment in (*found, peace) if moment is not None), default=None)
 
 
 def _from_peace_on(column: Any, provider_id: Any, *, needed: bool) -> Any:
@@ -215,6 +216,7 @@ def drain_callbacks(*which: Any, until: Callable[[], bool] = never) -> Tally:
     """
     waiting = CallbackRow.processed_at.is_(None)
     lease = max(_LEASE, longest_operation())
+    make_way(CallbackRow, CallbackRow.next_try_at, until)
     due = taken(CallbackRow, lease, waiting, *which, until=until)
     return Tally.of(_process(row_id) for row_id in due)
 

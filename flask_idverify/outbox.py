@@ -17,7 +17,7 @@ from sqlalchemy import delete, select, true
 from . import audit, clock
 from .engines import retrying
 from .errors import ConfigurationError, IDVerifyError, VendorBusy, VendorError
-from .leases import Tally, never, taken
+from .leases import Tally, make_way, never, taken
 from .models import OutboxRow
 from .service.announcing import call_receivers
 from .service.asking import asking, longest_operation
@@ -100,6 +100,7 @@ def drain_owed(subject: str | None = None, *, until: Callable[[], bool] = never)
     """
     theirs = OutboxRow.subject == subject if subject is not None else true()
     lease = max(_LEASE, longest_operation())
+    make_way(OutboxRow, OutboxRow.next_try_at, until)
     return Tally.of(_deliver(row_id) for row_id in taken(OutboxRow, lease, theirs, until=until))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import and_, or_, select
 
 from . import audit, clock, runtime
 from .errors import ConfigurationError, IDVerifyError, VendorError, VendorRecordMissing
-from .leases import Tally, never
+from .leases import Tally, make_way, never
 from .models import Verification
 from .service.announcing import announce
 from .service.backoff import not_backed_off
@@ -36,6 +36,7 @@ def drain_polls(until: Callable[[], bool] = never) -> Tally:
 
     :param until: asked between two of them; true ends the work early.
     """
+    make_way(Verification, Verification.next_poll_at, until)
     session = require_clean()
     now = clock.now()
     due = session.scalars(
