@@ -117,15 +117,18 @@ def _deliver(row_id: str) -> bool:
         delivery = prepare(row)
         session.rollback()  # no call inside an open transaction
         delivery.call()
+        _done(row_id, delivery)
     except (IDVerifyError, ConfigurationError) as error:
         # Our words only: a vendor's own may quote what has just been erased here.
         _put_off(row_id, str(error), error if isinstance(error, VendorError) else None)
     except Exception as error:  # noqa: BLE001 - whatever it is, the row must stay owed
         # Only the type: the text of a stranger's exception may hold values.
         log.error("Delivering %s raised %s.", row_id, type(error).__name__)
+        # Also what was done and could not be noted, e.g. in a chain that somebody has broken: a
+        # row that only its lease held would be due again for ever, and stop those behind it.
+        session.rollback()
         _put_off(row_id, f"Internal error: {type(error).__name__}")
     else:
-        _done(row_id, delivery)
         return True
     return False
 

@@ -18,6 +18,7 @@ from .service.backoff import not_backed_off
 from .service.polling import claim_fetch, put_off
 from .service.results import refresh
 from .service.sessions import drop_leftovers, require_clean
+from .service.singly import singly
 from .service.transitions import conclude
 from .states import UNFINISHED, Reason, Status
 
@@ -102,19 +103,22 @@ def end_silent() -> int:
         )
         .limit(_BATCH)
     ).all()
-    done = 0
-    for verification in rows:
-        seen = verification.captured_at or verification.returned_at
-        moved = conclude(
-            session,
-            verification,
-            Status.expired,
-            actor=audit.SYSTEM,
-            reasons=[Reason.dropped_out if seen else Reason.not_started],
-            retryable=True,
-        )
-        session.commit()
-        announce()
-        done += moved
+    done = singly(rows, _end)
     session.rollback()
     return done
+
+
+def _end(verification: Verification) -> bool:
+    session = require_clean()
+    seen = verification.captured_at or verification.returned_at
+    moved = conclude(
+        session,
+        verification,
+        Status.expired,
+        actor=audit.SYSTEM,
+        reasons=[Reason.dropped_out if seen else Reason.not_started],
+        retryable=True,
+    )
+    session.commit()
+    announce()
+    return moved
