@@ -8,7 +8,6 @@ import random
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NamedTuple
@@ -27,11 +26,13 @@ from ..errors import (
     VendorRefused,
     VendorUnavailable,
 )
-from ..safe_json import loads
 from ..types import Exchange, Transport
+from .answers import Answer, is_of_an_api
 from .deadline import PunctualAdapter
 from .http_errors import advice, explained, seconds, words
 from .redaction import Redactor
+
+__all__ = ["MAX_BODY", "MAX_RETRY_AFTER", "SANDBOX_HEADER", "Answer", "HttpClient"]
 
 #: More than any documented answer by far; what is longer is not read.
 MAX_BODY = 2 * 1024 * 1024
@@ -45,7 +46,6 @@ _NOWHERE = (
     "it is a page and not the vendor's word: there is no API at this address; check the endpoint, "
     "its region, that it holds no path, and any proxy in between."
 )
-_PAGES = frozenset({"text/html", "application/xhtml+xml"})
 #: Methods that start nothing and may be repeated.
 _HARMLESS = ("GET", "DELETE")
 _log = logging.getLogger(__name__)
@@ -61,49 +61,6 @@ class _Authorization(AuthBase):
         if self._value is not None:
             request.headers["Authorization"] = self._value
         return request
-
-
-@dataclass(frozen=True, repr=False)
-class Answer:
-    """A 2xx answer, read to its end."""
-
-    status: int
-    body: bytes
-    date: str | None = None
-    content_type: str = ""
-
-    def __repr__(self) -> str:
-        return f"<Answer {self.status}, {len(self.body)} bytes>"
-
-    def require_no_page(self) -> None:
-        """Refuse a web page in place of the answer of an API, whatever that looks like.
-
-        :raises VendorProtocolError: it is one; what was asked for was not done.
-        """
-        kind = self.content_type.partition(";")[0].strip().lower()
-        if kind in _PAGES or self.body.lstrip()[:1] == b"<":
-            raise VendorProtocolError(
-                "The vendor answered with a web page; check that the endpoint is the vendor's API "
-                "and not a web page or proxy in front of it.",
-                status=self.status,
-            )
-
-    def object(self) -> dict[str, Any]:
-        """Return the JSON object in the body.
-
-        :raises VendorProtocolError: it holds something else (a page, or text cut short).
-        """
-        try:
-            found = loads(self.body)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise VendorProtocolError(
-                "The vendor answered with something that is not a JSON object; check that the "
-                "endpoint is the vendor's API and not a web page or proxy in front of it.",
-                status=self.status,
-            )
-        return found
 
 
 class _Request(NamedTuple):
@@ -256,7 +213,7 @@ class HttpClient:
         kind, hint = advice(status)
         if status == 404 and request.not_found is not None:
             kind, hint = VendorRefused, request.not_found
-        elif status == 404 and not _is_of_an_api(body):
+        elif status == 404 and not is_of_an_api(body):
             kind, hint = VendorProtocolError, _NOWHERE
         return kind(
             f"The vendor answered HTTP {status}: {hint}",
@@ -264,14 +221,6 @@ class HttpClient:
             detail=self.redactor.detail(words(body)),
             retry_after=seconds(response.headers.get("Retry-After")),
         )
-
-
-def _is_of_an_api(body: bytes) -> bool:
-    """Whether an error's body may be an API's; the fields of v4's are not told (2A.8)."""
-    try:
-        return not body.strip() or isinstance(loads(body), dict)
-    except ValueError:
-        return False
 
 
 def _place(url: str) -> str:
