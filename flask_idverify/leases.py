@@ -10,11 +10,16 @@ from sqlalchemy import and_, or_, select, update
 
 from . import clock
 from .engines import can_skip_locked, retrying, skip_locked
-from .models import CallbackRow, OutboxRow
+from .models import CallbackRow, OutboxRow, Provider, Verification
 from .service.backoff import not_backed_off
 from .service.sessions import require_clean
 
 _BATCH = 50
+#: How much of a queue is looked at from its front, and how many pieces of silenced providers may
+#: stand there: to pass over a few costs less than to move them.
+_FRONT = 500
+_FEW = 100
+_Queue = type[CallbackRow] | type[OutboxRow] | type[Verification]
 
 
 def never() -> bool:
@@ -54,6 +59,49 @@ def taken(
         if row_id is None:
             return
         yield row_id
+
+
+def make_way(model: _Queue, due: Any, until: Callable[[], bool] = never) -> None:
+    """Have what may be done found at once behind what waits for its vendor's peace to end.
+
+    What is due stands in an index, oldest first, and whoever looks for work would pass over the
+    pieces of silenced providers each time. So many of them are moved, once, to that end.
+
+    :param due: the column that says when a piece is.
+    :param until: asked between batches; true ends it early.
+    """
+    while not until() and _moved(model, due):
+        pass
+
+
+@retrying
+def _moved(model: Any, due: Any) -> bool:
+    """Move one batch; say whether there may be more."""
+    session = require_clean()
+    now = clock.now()
+    standing = select(Provider.id, Provider.backed_off_until)
+    silenced = session.execute(standing.where(Provider.backed_off_until > now))
+    ends = {row.id: row.backed_off_until for row in silenced}
+    is_due = and_(due <= now, or_(model.leased_until.is_(None), model.leased_until < now))
+    front = select(model.id, model.provider_id).where(is_due).order_by(due).limit(_FRONT)
+    found = session.execute(front).all() if ends else []
+    session.rollback()  # the first statement of a transaction is the one that writes
+    waiting = [row for row in found if row.provider_id in ends]
+    if len(waiting) <= _FEW:
+        return False
+    moved = 0
+    for provider_id, end in ends.items():
+        # In one order, so that two who do this wait for each other, and not both.
+        ids = sorted(row.id for row in waiting if row.provider_id == provider_id)
+        changed: Any = session.execute(
+            update(model)
+            .where(model.id.in_(ids), is_due, ~not_backed_off(provider_id))
+            .values({due: end})
+            .execution_options(synchronize_session=False)
+        )
+        moved += changed.rowcount
+    session.commit()
+    return moved > 0
 
 
 @retrying

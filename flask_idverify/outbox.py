@@ -17,7 +17,7 @@ from sqlalchemy import delete, select, true
 from . import audit, clock
 from .engines import retrying
 from .errors import ConfigurationError, IDVerifyError, VendorBusy, VendorError
-from .leases import Tally, never, taken
+from .leases import Tally, make_way, never, taken
 from .models import OutboxRow
 from .service.announcing import call_receivers
 from .service.asking import asking, longest_operation
@@ -100,6 +100,7 @@ def drain_owed(subject: str | None = None, *, until: Callable[[], bool] = never)
     """
     theirs = OutboxRow.subject == subject if subject is not None else true()
     lease = max(_LEASE, longest_operation())
+    make_way(OutboxRow, OutboxRow.next_try_at, until)
     return Tally.of(_deliver(row_id) for row_id in taken(OutboxRow, lease, theirs, until=until))
 
 
@@ -116,15 +117,18 @@ def _deliver(row_id: str) -> bool:
         delivery = prepare(row)
         session.rollback()  # no call inside an open transaction
         delivery.call()
+        _done(row_id, delivery)
     except (IDVerifyError, ConfigurationError) as error:
         # Our words only: a vendor's own may quote what has just been erased here.
         _put_off(row_id, str(error), error if isinstance(error, VendorError) else None)
     except Exception as error:  # noqa: BLE001 - whatever it is, the row must stay owed
         # Only the type: the text of a stranger's exception may hold values.
         log.error("Delivering %s raised %s.", row_id, type(error).__name__)
+        # Also what was done and could not be noted, e.g. in a chain that somebody has broken: a
+        # row that only its lease held would be due again for ever, and stop those behind it.
+        session.rollback()
         _put_off(row_id, f"Internal error: {type(error).__name__}")
     else:
-        _done(row_id, delivery)
         return True
     return False
 

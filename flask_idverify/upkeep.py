@@ -11,13 +11,14 @@ from sqlalchemy import and_, or_, select
 
 from . import audit, clock, runtime
 from .errors import ConfigurationError, IDVerifyError, VendorError, VendorRecordMissing
-from .leases import Tally, never
+from .leases import Tally, make_way, never
 from .models import Verification
 from .service.announcing import announce
 from .service.backoff import not_backed_off
 from .service.polling import claim_fetch, put_off
 from .service.results import refresh
 from .service.sessions import drop_leftovers, require_clean
+from .service.singly import singly
 from .service.transitions import conclude
 from .states import UNFINISHED, Reason, Status
 
@@ -36,6 +37,7 @@ def drain_polls(until: Callable[[], bool] = never) -> Tally:
 
     :param until: asked between two of them; true ends the work early.
     """
+    make_way(Verification, Verification.next_poll_at, until)
     session = require_clean()
     now = clock.now()
     due = session.scalars(
@@ -101,19 +103,22 @@ def end_silent() -> int:
         )
         .limit(_BATCH)
     ).all()
-    done = 0
-    for verification in rows:
-        seen = verification.captured_at or verification.returned_at
-        moved = conclude(
-            session,
-            verification,
-            Status.expired,
-            actor=audit.SYSTEM,
-            reasons=[Reason.dropped_out if seen else Reason.not_started],
-            retryable=True,
-        )
-        session.commit()
-        announce()
-        done += moved
+    done = singly(rows, _end)
     session.rollback()
     return done
+
+
+def _end(verification: Verification) -> bool:
+    session = require_clean()
+    seen = verification.captured_at or verification.returned_at
+    moved = conclude(
+        session,
+        verification,
+        Status.expired,
+        actor=audit.SYSTEM,
+        reasons=[Reason.dropped_out if seen else Reason.not_started],
+        retryable=True,
+    )
+    session.commit()
+    announce()
+    return moved

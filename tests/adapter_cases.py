@@ -221,6 +221,28 @@ class StartingCases(AdapterBench):
         w.adapter.erase(self.scan, self.account_id)
         assert gone.call_count == 2
 
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"status_code": 404, "text": "<!doctype html><h1>Not Found</h1>"},
+            {"status_code": 404, "text": "404 page not found"},
+            {"status_code": 200, "text": "<html>Welcome</html>"},
+            {"status_code": 200, "text": "", "headers": {"Content-Type": "text/html"}},
+        ],
+    )
+    def test_a_web_servers_page_erases_nothing(self, w: Wire, answer: dict[str, Any]) -> None:
+        w.mock.delete(requests_mock.ANY, **answer)
+        with pytest.raises(VendorProtocolError, match="page"):
+            w.adapter.erase(self.scan, self.account_id)
+        if self.account_url() is not None:
+            with pytest.raises(VendorProtocolError, match="page"):
+                w.adapter.erase_account(self.account_id or "")
+
+    def test_a_web_servers_404_is_no_word_on_a_record(self, w: Wire) -> None:
+        w.mock.get(requests_mock.ANY, status_code=404, text="<h1>Not Found</h1>")
+        with pytest.raises(VendorProtocolError, match="no API at this address"):
+            w.adapter.fetch(self.request())
+
     def test_erasing_that_fails_is_told(self, w: Wire) -> None:
         url = self.details_url() if self.account_id else self.status_url()
         w.mock.delete(url, status_code=403)

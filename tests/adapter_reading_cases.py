@@ -100,7 +100,7 @@ class ReadingCases(AdapterBench):
     def test_a_result_that_is_not_readable_yet_is_asked_for_again(self, w: Wire) -> None:
         payload = load(self.folder)["approved"]
         self.serve(w, payload)
-        missing = {"status_code": 404, "text": "not yet"}
+        missing = {"status_code": 404, "json": {"title": "Not Found"}}
         w.mock.get(self.details_url(), [missing, missing, {"json": payload["details"]}])
         assert w.adapter.fetch(self.request(payload)).status is Status.approved
         assert w.slept == [1.0, 3.0]

@@ -33,6 +33,7 @@ LAYERS = [
     ["service", "batches"],
     ["leases"],
     ["upkeep", "key_usage", "rotation", "queries", "connection", "outbox"],
+    ["processing"],
     ["inbox"],
     ["workers"],
     ["dispatch", "doctor"],

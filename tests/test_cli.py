@@ -101,6 +101,109 @@ def test_wrong_provider_is_refused_with_a_sentence(
         assert shell.host.db.session.scalars(select(Provider)).all() == []
 
 
+def entries(shell: Shell, action: str) -> list[AuditEntry]:
+    found = select(AuditEntry).where(AuditEntry.action == action).order_by(AuditEntry.at)
+    return list(shell.host.db.session.scalars(found))
+
+
+def test_provider_is_changed_where_it_was_told_and_nowhere_else(
+    shell: Shell, vendor: Vendor
+) -> None:
+    add(shell, vendor.url, "--client-secret", "first", "--option", "workflow_id=100")
+    words = ("--rename", "Europe", "--disable", "--option", "locale=de", "--client-id", "new-id")
+    found = shell.run("provider", "change", "main", *words)
+    assert found.exit_code == 0, found.output
+    assert "Changed provider 'Europe'" in found.output
+    with shell.host.app.app_context():
+        row = shell.host.db.session.scalars(select(Provider)).one()
+        assert (row.name, row.enabled, row.client_id) == ("Europe", False, "new-id")
+        assert (row.client_secret, row.endpoint) == ("first", vendor.url)
+        assert (row.options["workflow_id"], row.options["locale"]) == ("100", "de")
+        (entry,) = entries(shell, "provider.changed")
+        assert entry.actor == "cli"
+        assert entry.facts == {"changed": ["client_id", "enabled", "options"]}
+    assert (
+        shell.run("provider", "change", "Europe", "--enable", "--option", "locale=").exit_code == 0
+    )
+    with shell.host.app.app_context():
+        row = shell.host.db.session.scalars(select(Provider)).one()
+        assert (row.enabled, "locale" in row.options) == (True, False)
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_new_secret_is_asked_for_or_given_and_never_echoed(
+    shell: Shell, vendor: Vendor, typed: bool
+) -> None:
+    add(shell, vendor.url, "--client-secret", "first")
+    values = {"input": f"{SECRET}\n"} if typed else {}
+    words = ("--client-secret",) if typed else ("--client-secret", SECRET)
+    assert shell.run("provider", "change", "main", *words, **values).exit_code == 0
+    with shell.host.app.app_context():
+        assert shell.host.db.session.scalars(select(Provider)).one().client_secret == SECRET
+        (entry,) = entries(shell, "provider.changed")
+        assert entry.facts == {"changed": ["client_secret"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "Nothing was given to change"),
+        (("--client-id", " "), "client_id: is required"),
+        (("--client-id", ""), "client_id: is required"),
+        (("--endpoint", "https://attacker.example"), "endpoint"),
+        (("--option", "colour=red"), "colour: is no option"),
+        (("--option", "colour"), "expected name=value"),
+        (("--rename", "other"), "'other' is taken"),
+        (("--type", "Onfido"), "type: expected one of Jumio"),
+        (("--type", PLATFORM), "add --option workflow_key=…"),
+    ],
+)
+def test_wrong_change_is_refused_with_a_sentence_and_changes_nothing(
+    shell: Shell, vendor: Vendor, words: tuple[str, ...], told: str
+) -> None:
+    add(shell, vendor.url, "--client-secret", SECRET)
+    with shell.host.app.app_context():
+        shell.host.add_provider(vendor.url, name="other", link=False)
+    found = shell.run("provider", "change", "main", *words)
+    assert (found.exit_code, found.output.startswith("Error: ")) == (1, True)
+    assert told in found.output
+    with shell.host.app.app_context():
+        assert entries(shell, "provider.changed") == []
+
+
+def test_records_at_the_vendor_hold_the_account_until_somebody_confirms(
+    shell: Shell, vendor: Vendor
+) -> None:
+    with shell.host.app.app_context():
+        name = shell.host.add_provider(vendor.url).name
+        shell.host.idverify.start(shell.host.add_user("lena@example.com"), lena())
+    words = ("provider", "change", name, "--endpoint", "https://lon.netverify.com")
+    refused = shell.run(*words)
+    assert refused.exit_code == 1
+    assert "endpoint: cannot change just so" in refused.output
+    assert "--same-account" in refused.output
+    assert shell.run(*words, "--same-account").exit_code == 0
+    with shell.host.app.app_context():
+        assert entries(shell, "provider.changed")[0].facts["same_account"] is True
+
+
+def test_provider_is_removed_only_if_nothing_refers_to_it_and_somebody_means_it(
+    shell: Shell, vendor: Vendor
+) -> None:
+    add(shell, vendor.url, "--client-secret", SECRET)
+    with shell.host.app.app_context():
+        linked = shell.host.add_provider(vendor.url, name="linked").name
+    unsure = shell.run("provider", "remove", "main")
+    assert (unsure.exit_code, "Add --yes" in unsure.output) == (1, True)
+    refused = shell.run("provider", "remove", linked, "--yes")
+    assert (refused.exit_code, "Disable it instead" in refused.output) == (1, True)
+    assert "no provider named 'nope'" in shell.run("provider", "remove", "nope", "--yes").output
+    assert shell.run("provider", "remove", "main", "--yes").output == "Removed provider 'main'.\n"
+    with shell.host.app.app_context():
+        assert shell.host.db.session.scalars(select(Provider.name)).all() == ["linked"]
+        assert [entry.actor for entry in entries(shell, "provider.deleted")] == ["cli"]
+
+
 def test_platform_is_added_with_its_workflow_key(shell: Shell, vendor: Vendor) -> None:
     words = ("--type", PLATFORM, "--option", "workflow_key=10013", "--client-secret", SECRET)
     assert add(shell, vendor.url, *words).exit_code == 0

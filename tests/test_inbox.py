@@ -343,6 +343,22 @@ def test_bare_url_is_matched_by_reference_and_kept_when_nothing_matches(
     assert kept[2].error
 
 
+def test_repetition_at_the_bare_url_makes_us_look_again(
+    host: Host, vendor: Vendor, begin: Begin
+) -> None:
+    row = begin()
+    told = vendor.notification(row.vendor_reference, "APPROVED_VERIFIED")
+    assert told.arrive_bare()
+    inbox.drain()
+    row.next_poll_at = clock.now() + timedelta(days=1)
+    host.db.session.commit()
+    vendor.finish(row)
+    assert told.arrive_bare()
+    with clock.shifted(seconds=11):
+        inbox.drain()
+    assert (status(host, row), len(stored(host))) == (Status.approved, 1)
+
+
 def test_bare_url_of_one_provider_never_reaches_anothers_verification(
     host: Host, vendor: Vendor, begin: Begin
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from flask_idverify import clock, inbox, service
+from flask_idverify import clock, processing, service
 from flask_idverify.errors import VerificationInProgress
 from flask_idverify.models import CallbackRow, OutboxRow, Verification
 from flask_idverify.states import Status
@@ -80,8 +80,8 @@ def test_nobody_takes_work_that_a_slow_vendor_keeps_somebody_at(
             slow.db.session.rollback()
         return row
 
-    monkeypatch.setattr(inbox, "refresh", look)
-    assert inbox.drain_callbacks().done == 1
+    monkeypatch.setattr(processing, "refresh", look)
+    assert processing.drain_callbacks().done == 1
     assert seen == [False, False]
     assert slow.db.session.scalars(select(OutboxRow)).all() == []
 
@@ -99,8 +99,8 @@ def test_whoever_is_late_does_not_make_due_again_what_another_has_done(
             update(CallbackRow).values(processed_at=clock.now(), next_try_at=None)
         )
         slow.db.session.commit()
-        return inbox._BUSY
+        return processing._BUSY
 
-    monkeypatch.setattr(inbox, "_act", act)
-    inbox.drain_callbacks()
+    monkeypatch.setattr(processing, "_act", act)
+    processing.drain_callbacks()
     assert slow.db.session.scalars(select(CallbackRow.next_try_at)).one() is None

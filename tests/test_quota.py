@@ -12,7 +12,7 @@ from flask.ctx import AppContext
 from requests_mock import ANY
 from sqlalchemy import event, select
 
-from flask_idverify import clock, connection, inbox, service
+from flask_idverify import clock, connection, inbox, leases, service
 from flask_idverify.errors import VendorBackedOff, VendorBusy
 from flask_idverify.models import CallbackRow, OutboxRow, Provider, Verification
 from flask_idverify.service import backoff
@@ -57,6 +57,14 @@ def begin(host: Host, vendor: Vendor, count: int) -> list[Verification]:
 def provider(host: Host) -> Provider:
     host.db.session.rollback()
     return host.db.session.scalars(select(Provider).order_by(Provider.created_at).limit(1)).one()
+
+
+def change(host: Host, provider_id: str, **changes: Any) -> None:
+    row = host.db.session.get_one(Provider, provider_id)
+    kept = {name: getattr(row, name) for name in ("name", "type", "endpoint", "options", "enabled")}
+    values = {**kept, "client_secret": None, "actor": "admin:1", **changes}
+    service.providers.change_provider(row, **values)
+    host.db.session.commit()
 
 
 def attempts(host: Host) -> list[Verification]:
@@ -182,6 +190,53 @@ class TestOneHost:
             assert inbox.drain() == 0
         event.remove(host.db.engine, "before_cursor_execute", watch)
         assert [each for each in written if "idverify_verification" in each] == []
+
+    def test_many_that_wait_stand_in_nobodys_way(self, host: Host, vendor: Vendor) -> None:
+        crowd, (row,) = 130, begin(host, vendor, 1)
+        told = vendor.notification(row.vendor_reference)
+        silent = host.add_provider(vendor.url, name="silent", link=False).id
+        late = clock.now() - timedelta(hours=1)
+        for number in range(crowd):
+            key = f"waiting-{number}"
+            kept = CallbackRow(provider_id=silent, scope=key, digest=key, next_try_at=late)
+            kept.body = b""
+            owed = OutboxRow(provider_id=silent, kind="nobody's", subject=key, next_try_at=late)
+            host.db.session.add_all([kept, owed])
+        host.db.session.commit()
+        assert told.arrive()
+        backoff.back_off(silent, clock.now() + timedelta(minutes=5))
+        inbox.drain()
+        assert status(host, row) is Status.approved
+        end = host.db.session.get_one(Provider, silent).backed_off_until
+        models: list[Any] = [CallbackRow, OutboxRow]
+        for model in models:
+            theirs = select(model).where(model.provider_id == silent)
+            waits = host.db.session.scalars(theirs).all()
+            assert {each.next_try_at for each in waits} == {end}
+            assert {(each.tries, each.error) for each in waits} == {(0, None)}
+        host.db.session.rollback()
+        change(host, silent, client_id="other-id", same_account=True)
+        assert inbox.next_due() == clock.now(), "with another limit nobody waits for this one"
+        inbox.drain()
+        for model in models:
+            tried = select(model.tries).where(model.provider_id == silent)
+            assert set(host.db.session.scalars(tried)) == {1}
+
+    def test_polls_that_wait_stand_in_nobodys_way(
+        self, host: Host, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(leases, "_FEW", 1)
+        rows = begin(host, vendor, 3)
+        end = clock.now() + timedelta(minutes=5)
+        with clock.shifted(minutes=1):
+            backoff.back_off(provider(host).id, end)
+            inbox.drain()
+            for row in rows:
+                host.db.session.refresh(row)
+                assert (row.next_poll_at, row.polls, row.leased_until) == (end, 0, None)
+        with clock.shifted(minutes=5, seconds=1):
+            inbox.drain()
+        assert {status(host, row) for row in rows} == {Status.approved}
 
     def test_the_wait_doubles_with_each_refusal_and_ends_with_a_success(
         self, host: Host, vendor: Vendor
@@ -351,20 +406,9 @@ class TestOneHost:
     def test_another_account_has_another_limit(self, host: Host) -> None:
         row = provider(host)
         backoff.back_off(row.id, clock.now() + timedelta(minutes=5))
-        same: dict[str, Any] = {
-            "name": row.name,
-            "type": row.type,
-            "client_secret": None,
-            "endpoint": row.endpoint,
-            "options": {},
-            "enabled": True,
-            "actor": "admin:1",
-        }
-        service.providers.change_provider(provider(host), client_id=row.client_id, **same)
-        host.db.session.commit()
+        change(host, row.id, client_id=row.client_id)
         assert provider(host).is_backed_off
-        service.providers.change_provider(provider(host), client_id="other-id", **same)
-        host.db.session.commit()
+        change(host, row.id, client_id="other-id")
         assert not provider(host).is_backed_off
 
     def test_an_outage_with_a_time_puts_off_that_attempt_alone(

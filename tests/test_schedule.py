@@ -58,6 +58,24 @@ def test_polls_follow_the_vendors_schedule_from_the_browsers_return(
     assert len(vendor.asked("status")) == 11
 
 
+@pytest.mark.parametrize("kind", GENERATIONS)
+def test_link_that_is_open_for_weeks_hides_no_result_for_weeks(
+    host: Host, vendor: Vendor, kind: str
+) -> None:
+    """The callback is lost, and the user has closed the window before it led back to us."""
+    host.add_provider(vendor.url, kind, options={"token_lifetime": 60 * 24 * 30})
+    row = host.idverify.start(host.add_user("lena@example.com"), lena(), consent())
+    for days in (1, 2):
+        with clock.shifted(days=days, seconds=1):
+            assert inbox.drain() == 1
+            host.db.session.refresh(row)
+            assert seconds(row.next_poll_at, clock.now()) == 24 * 60 * 60
+    vendor.finish(row)
+    with clock.shifted(days=3, seconds=2):
+        inbox.drain()
+    assert status(host, row) is Status.approved
+
+
 def test_looking_at_the_page_uses_up_no_poll(host: Host, vendor: Vendor) -> None:
     row = begin(host, vendor)
     since = clock.now()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
-from flask_idverify.errors import InvalidPolicy, InvalidProvider, NotFound
+from flask_idverify.errors import InvalidPolicy, InvalidProvider, NotFound, VendorError
 from flask_idverify.models import Application, AuditEntry, Link, Provider
 from flask_idverify.service import applications, providers
+from flask_idverify.service.owed import owe_vendor_erasure
 from tests.hosts import Host, lena
 from tests.vendor import Vendor, together
 
@@ -130,6 +132,53 @@ def test_changes_are_audited_by_field_name_and_without_values(host: Host) -> Non
     ).one()
     assert entry.actor == "admin:7"
     assert entry.facts == {"changed": ["client_id", "options", "client_secret"]}
+
+
+@pytest.mark.parametrize("field", ["endpoint", "client_id"])
+def test_provider_does_not_turn_into_another_account_of_the_vendors_unawares(
+    host: Host, vendor: Vendor, field: str
+) -> None:
+    elsewhere = {"endpoint": "https://lon.netverify.com", "client_id": "other-id"}[field]
+    row = host.add_provider(vendor.url)
+    held = getattr(row, field)
+    change(row, **{field: elsewhere})
+    change(row, **{field: held})
+    host.db.session.commit()
+    host.idverify.start(host.add_user("lena@example.com"), lena())
+    with pytest.raises(InvalidProvider, match=rf"^{field}: .* same account"):
+        change(row, **{field: elsewhere}, name="renamed")
+    assert (getattr(row, field), row.name in host.db.session.dirty) == (held, False)
+    change(row, endpoint=f"{vendor.url}/", client_id=" sandbox-id ", client_secret="renewed")
+    change(row, **{field: elsewhere}, same_account=True)
+    host.db.session.commit()
+    assert getattr(row, field) == elsewhere
+    *_, last = host.db.session.scalars(
+        select(AuditEntry)
+        .where(AuditEntry.action == "provider.changed")
+        .order_by(AuditEntry.sequence)
+    )
+    assert last.facts == {"changed": [field], "same_account": True}
+
+
+def test_deletion_that_is_owed_holds_the_endpoint(host: Host) -> None:
+    row = add(host)
+    owe_vendor_erasure(
+        host.db.session, subject=str(uuid.uuid4()), provider_id=row.id, vendor_reference="scan-1"
+    )
+    host.db.session.commit()
+    with pytest.raises(InvalidProvider, match="never made"):
+        change(row, endpoint="https://lon.netverify.com")
+
+
+def test_attempt_that_never_reached_the_vendor_holds_no_mistyped_endpoint(
+    host: Host, vendor: Vendor
+) -> None:
+    row = host.add_provider("http://127.0.0.1:9")
+    with pytest.raises(VendorError):
+        host.idverify.start(host.add_user("lena@example.com"), lena())
+    change(row, endpoint=vendor.url)
+    host.db.session.commit()
+    assert row.endpoint == vendor.url
 
 
 def test_provider_in_use_is_disabled_and_not_deleted(host: Host, vendor: Vendor) -> None:

@@ -8,7 +8,6 @@ import random
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NamedTuple
@@ -27,11 +26,13 @@ from ..errors import (
     VendorRefused,
     VendorUnavailable,
 )
-from ..safe_json import loads
 from ..types import Exchange, Transport
+from .answers import Answer, is_of_an_api
 from .deadline import PunctualAdapter
 from .http_errors import advice, explained, seconds, words
 from .redaction import Redactor
+
+__all__ = ["MAX_BODY", "MAX_RETRY_AFTER", "SANDBOX_HEADER", "Answer", "HttpClient"]
 
 #: More than any documented answer by far; what is longer is not read.
 MAX_BODY = 2 * 1024 * 1024
@@ -40,6 +41,11 @@ MAX_RETRY_AFTER = 10.0
 #: Every answer of a sandbox carries this header.
 SANDBOX_HEADER = "X-IDVerify-Sandbox"
 
+#: A 404 that is no word of the vendor's on a record: nothing may be ended or ticked off by it.
+_NOWHERE = (
+    "it is a page and not the vendor's word: there is no API at this address; check the endpoint, "
+    "its region, that it holds no path, and any proxy in between."
+)
 #: Methods that start nothing and may be repeated.
 _HARMLESS = ("GET", "DELETE")
 _log = logging.getLogger(__name__)
@@ -57,36 +63,6 @@ class _Authorization(AuthBase):
         return request
 
 
-@dataclass(frozen=True, repr=False)
-class Answer:
-    """A 2xx answer, read to its end."""
-
-    status: int
-    body: bytes
-    date: str | None = None
-    content_type: str = ""
-
-    def __repr__(self) -> str:
-        return f"<Answer {self.status}, {len(self.body)} bytes>"
-
-    def object(self) -> dict[str, Any]:
-        """Return the JSON object in the body.
-
-        :raises VendorProtocolError: it holds something else (a page, or text cut short).
-        """
-        try:
-            found = loads(self.body)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise VendorProtocolError(
-                "The vendor answered with something that is not a JSON object; check that the "
-                "endpoint is the vendor's API and not a web page or proxy in front of it.",
-                status=self.status,
-            )
-        return found
-
-
 class _Request(NamedTuple):
     method: str
     url: str
@@ -95,7 +71,6 @@ class _Request(NamedTuple):
     body: bytes | None
     max_body: int
     not_found: str | None
-    page_found: str | None
 
 
 class HttpClient:
@@ -142,7 +117,6 @@ class HttpClient:
         accept: str | None = None,
         max_body: int = MAX_BODY,
         not_found: str | None = None,
-        page_found: str | None = None,
     ) -> Answer:
         """Send one request and return its 2xx answer; raise the fitting ``VendorError`` otherwise.
 
@@ -152,17 +126,14 @@ class HttpClient:
         :param accept: what else than JSON is asked for.
         :param max_body: the longest answer, in bytes, that is read.
         :param not_found: what a 404 means where it is about no record; it is a
-            :class:`~flask_idverify.errors.VendorRefused` then.
-        :param page_found: what a 404 means that brings a page, and not an object in JSON or
-            nothing at all, as an API does; it is a
-            :class:`~flask_idverify.errors.VendorProtocolError` then.
+            :class:`~flask_idverify.errors.VendorRefused` then. Any other 404 is a
+            :class:`~flask_idverify.errors.VendorRecordMissing` only if it brings an object in JSON
+            or nothing at all, as an API does; a web server's is no word on any record.
         """
         headers, body = _encoded(payload, form)
         if accept is not None:
             headers["Accept"] = accept
-        request = _Request(
-            method, url, authorization, headers, body, max_body, not_found, page_found
-        )
+        request = _Request(method, url, authorization, headers, body, max_body, not_found)
         attempts = self.transport.retries if repeat and method in _HARMLESS else 0
         deadline = time.monotonic() + self._budget
         attempt = 0
@@ -242,22 +213,14 @@ class HttpClient:
         kind, hint = advice(status)
         if status == 404 and request.not_found is not None:
             kind, hint = VendorRefused, request.not_found
-        elif status == 404 and request.page_found is not None and not _is_of_an_api(body):
-            kind, hint = VendorProtocolError, request.page_found
+        elif status == 404 and not is_of_an_api(body):
+            kind, hint = VendorProtocolError, _NOWHERE
         return kind(
             f"The vendor answered HTTP {status}: {hint}",
             status=status,
             detail=self.redactor.detail(words(body)),
             retry_after=seconds(response.headers.get("Retry-After")),
         )
-
-
-def _is_of_an_api(body: bytes) -> bool:
-    """Whether an error's body may be an API's; the fields of v4's are not told (2A.8)."""
-    try:
-        return not body.strip() or isinstance(loads(body), dict)
-    except ValueError:
-        return False
 
 
 def _place(url: str) -> str:

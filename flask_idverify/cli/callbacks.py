@@ -10,7 +10,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from .. import audit, clock, inbox, queries, service
+from .. import audit, clock, processing, queries, service
 from ..errors import IDVerifyError
 from ..models import CallbackRow
 from ..service.callbacks import FAILED
@@ -123,7 +123,7 @@ def _work_on(which: list[Any], begun: datetime) -> int:
     """Try each that was made due once, and return how many are done; workers may help meanwhile."""
     done = 0
     # One that fails is put off beyond this moment.
-    while any(tried := inbox.drain_callbacks(*which, CallbackRow.next_try_at <= begun)):
+    while any(tried := processing.drain_callbacks(*which, CallbackRow.next_try_at <= begun)):
         done += tried.done
     return done
 

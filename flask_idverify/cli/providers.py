@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
@@ -76,12 +76,7 @@ def provider_add(
 
     Nothing is sent to the vendor; `provider test` does that.
     """
-    options: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise Problem(f"--option {pair!r}: expected name=value.")
-        options[key.strip()] = value.strip()
+    options = _named(pairs)
     try:
         _require_options(provider_type, options)
         row = service.add_provider(
@@ -100,6 +95,17 @@ def provider_add(
         raise Problem.of(error) from None
 
 
+def _named(pairs: Sequence[str]) -> dict[str, str]:
+    """Return the values of ``--option`` by name."""
+    options: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise Problem(f"--option {pair!r}: expected name=value.")
+        options[key.strip()] = value.strip()
+    return options
+
+
 def _require_options(provider_type: str, options: Mapping[str, str]) -> None:
     """Have what the type cannot do without be said; a form shows its default, a prompt does not."""
     registry = runtime.current().registry
@@ -110,6 +116,98 @@ def _require_options(provider_type: str, options: Mapping[str, str]) -> None:
                 option.name,
                 f"is required by {provider_type}; add --option {option.name}=… {option.help}",
             )
+
+
+@provider_commands.command("change", cls=_WithOptions)
+@click.argument("name")
+@click.option("--rename", help="A new name.")
+@click.option("--type", "provider_type", help="Only while nothing refers to the provider.")
+@click.option("--client-id", help="API token or OAuth client id.")
+@click.option(
+    "--client-secret",
+    prompt="Client secret",
+    prompt_required=False,
+    hide_input=True,
+    default="",
+    help="Without a value it is asked for, so that it stands in no history of commands.",
+)
+@click.option("--endpoint", help="Base URL of the vendor's API.")
+@click.option("--option", "pairs", multiple=True, help="name=value; name= takes the default again.")
+@click.option("--enable/--disable", "enabled", default=None, help="Disabled starts nothing new.")
+@click.option(
+    "--same-account",
+    is_flag=True,
+    help="Confirms that a new client id or endpoint leads to the account that has the records.",
+)
+@with_appcontext
+def provider_change(
+    *,
+    name: str,
+    rename: str | None,
+    provider_type: str | None,
+    client_id: str | None,
+    client_secret: str,
+    endpoint: str | None,
+    pairs: tuple[str, ...],
+    enabled: bool | None,
+    same_account: bool,
+) -> None:
+    """Change the vendor account NAME; what is not given stays as it is.
+
+    Nothing is sent to the vendor; `provider test` does that.
+    """
+    wishes = (rename, provider_type, client_id, client_secret or None, endpoint, enabled)
+    if all(wish is None for wish in wishes) and not pairs:
+        raise Problem("Nothing was given to change; see --help.")
+    given = _named(pairs)
+    try:
+        row = service.provider_named(name)
+        kind = row.type if provider_type is None else provider_type
+        # Another type's settings mean nothing to this one.
+        options = {**(row.options if kind == row.type else {}), **given}
+        if kind != row.type:
+            _require_options(kind, given)
+        service.providers.change_provider(
+            row,
+            name=row.name if rename is None else rename,
+            type=kind,
+            client_id=row.client_id if client_id is None else client_id,
+            client_secret=client_secret,
+            endpoint=row.endpoint if endpoint is None else endpoint,
+            options=options,
+            enabled=row.enabled if enabled is None else enabled,
+            actor=ACTOR,
+            same_account=same_account,
+        )
+        runtime.current().db.session.commit()
+    except InvalidProvider as error:
+        how = " Add --same-account." if error.message == service.providers.OTHER_ACCOUNT else ""
+        raise Problem(f"{error}{how}") from None
+    except IDVerifyError as error:
+        raise Problem.of(error) from None
+    click.echo(f"Changed provider {row.name!r}. Next: flask idverify provider test {row.name!r}")
+
+
+@provider_commands.command("remove")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
+@with_appcontext
+def provider_remove(*, name: str, yes: bool) -> None:
+    """Remove the vendor account NAME, to which nothing refers, with its secret.
+
+    One that is linked or has verifications can only be disabled: `provider change --disable`.
+    """
+    try:
+        row = service.provider_named(name)
+        if not yes:
+            if not sys.stdin.isatty():
+                raise Problem("Nothing was removed: nobody can be asked here. Add --yes.")
+            click.confirm(f"Remove provider {row.name!r} for good?", abort=True)
+        service.providers.delete_provider(row, actor=ACTOR)
+        runtime.current().db.session.commit()
+    except IDVerifyError as error:
+        raise Problem.of(error) from None
+    click.echo(f"Removed provider {name!r}.")
 
 
 @provider_commands.command("list")

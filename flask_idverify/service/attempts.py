@@ -25,7 +25,7 @@ from .announcing import announce, owe_signal
 from .gates import pass_gate
 from .owed import owe_vendor_erasure
 from .routing import require_attempts_left
-from .schedule import first_poll
+from .schedule import next_poll
 from .sessions import require_clean
 from .transitions import conclude, move, set_standing
 
@@ -145,7 +145,7 @@ def _write_opened(verification: Verification, started: Started) -> None:
             ),
             "link_expires_at": started.link_expires_at,
             "started_at": clock.now(),
-            "next_poll_at": first_poll(started.link_expires_at),
+            "next_poll_at": next_poll(started.link_expires_at, clock.now()),
         },
     )
     if not moved:

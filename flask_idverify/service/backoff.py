@@ -16,8 +16,8 @@ from sqlalchemy import and_, case, exists, or_, select, update
 from .. import clock
 from ..engines import retrying
 from ..errors import VendorBackedOff
-from ..models import Provider
-from .sessions import require_clean
+from ..models import CallbackRow, OutboxRow, Provider, Verification
+from .sessions import require_clean, session
 
 #: Ours, where the vendor names no time: doubles with each refusal in a row.
 _FIRST = 10.0
@@ -101,9 +101,9 @@ def back_off(provider_id: str, until: datetime) -> None:
 
     Answers to requests that were under way when the first was refused count as one with it.
     """
-    session = require_clean()
+    current = require_clean()
     now = clock.now()
-    session.execute(
+    current.execute(
         update(Provider)
         .where(
             Provider.id == provider_id,
@@ -120,7 +120,7 @@ def back_off(provider_id: str, until: datetime) -> None:
         )
         .execution_options(synchronize_session=False)
     )
-    session.commit()
+    current.commit()
 
 
 def note_welcome(provider_id: str) -> None:
@@ -153,14 +153,14 @@ def note_admitted(provider_id: str) -> None:
 
 @retrying
 def _write(provider_id: str, condition: Any, *conditions: Any, **values: Any) -> None:
-    session = require_clean()
-    session.execute(
+    current = require_clean()
+    current.execute(
         update(Provider)
         .where(Provider.id == provider_id, condition, *conditions)
         .values(updated_at=Provider.updated_at, **values)
         .execution_options(synchronize_session=False)
     )
-    session.commit()
+    current.commit()
 
 
 def forgive(provider: Provider, *, other_account: bool) -> None:
@@ -169,5 +169,21 @@ def forgive(provider: Provider, *, other_account: bool) -> None:
     :param other_account: its limit is another one, too.
     """
     provider.trouble = provider.trouble_since = None
-    if other_account:
-        provider.backed_off_until, provider.refusals = None, 0
+    if not other_account:
+        return
+    end, provider.backed_off_until, provider.refusals = provider.backed_off_until, None, 0
+    now = clock.now()
+    if end is None or end <= now:
+        return
+    for model, due in (
+        (CallbackRow, CallbackRow.next_try_at),
+        (OutboxRow, OutboxRow.next_try_at),
+        (Verification, Verification.next_poll_at),
+    ):
+        # What was moved out of the others' way waits for an end that does not come any more.
+        session().execute(
+            update(model)
+            .where(due == end, model.provider_id == provider.id)
+            .values({due: now})
+            .execution_options(synchronize_session=False)
+        )

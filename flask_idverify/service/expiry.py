@@ -8,6 +8,7 @@ from .. import audit, clock
 from ..models import Identity
 from ..states import Standing
 from .sessions import require_clean
+from .singly import singly
 from .transitions import set_standing
 
 _BATCH = 50
@@ -24,13 +25,14 @@ def expire_due() -> int:
         .where(Identity.standing == Standing.verified, Identity.expires_at <= clock.now())
         .limit(_BATCH)
     ).all()
-    done = 0
-    for identity in due:
-        if set_standing(session, identity.id, Standing.verified, Standing.expired):
-            facts = {"from": str(Standing.verified), "to": str(Standing.expired)}
-            audit.append(
-                session, identity.subject, "identity.expired", actor=audit.SYSTEM, facts=facts
-            )
-            done += 1
-        session.commit()
-    return done
+    return singly(due, _expire)
+
+
+def _expire(identity: Identity) -> bool:
+    session = require_clean()
+    moved = set_standing(session, identity.id, Standing.verified, Standing.expired)
+    if moved:
+        facts = {"from": str(Standing.verified), "to": str(Standing.expired)}
+        audit.append(session, identity.subject, "identity.expired", actor=audit.SYSTEM, facts=facts)
+    session.commit()
+    return moved

@@ -6,13 +6,13 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from .. import audit, runtime
 from ..adapters.endpoints import check_endpoint
 from ..encryption import digest_of_secret
 from ..errors import InvalidProvider, NotFound
-from ..models import Link, OutboxRow, Provider, Verification
+from ..models import Link, OutboxRow, Provider, VendorAccount, Verification
 from .backoff import forgive
 from .named_rows import flush_unique, required
 from .sessions import session
@@ -80,11 +80,14 @@ def change_provider(
     options: Mapping[str, Any],
     enabled: bool,
     actor: str,
+    same_account: bool = False,
 ) -> Provider:
     """Change a provider and flush. An empty secret keeps the stored one.
 
     Saving forgets the vendor's last refusal: the next call tells whether it still holds.
 
+    :param same_account: somebody has said that the new endpoint or client id leads to the account
+        that knows what was begun; nobody else can tell.
     :raises InvalidProvider: naming the field that cannot be used.
     """
     before = (provider.type, provider.client_id, provider.endpoint, provider.enabled)
@@ -93,6 +96,9 @@ def change_provider(
         raise InvalidProvider(
             "type", "cannot change any more: verifications were made with it. Add another provider."
         )
+    moved = _moved(provider, type, client_id, endpoint)
+    if moved is not None and not same_account and has_records(provider):
+        raise InvalidProvider(moved, OTHER_ACCOUNT)
     _apply(
         provider,
         name=name,
@@ -114,10 +120,43 @@ def change_provider(
         changed.append("client_secret")
     forgive(provider, other_account=not {"type", "client_id", "endpoint"}.isdisjoint(changed))
     flush_unique(provider)
-    audit.append(
-        session(), provider.id, "provider.changed", actor=actor, facts={"changed": changed}
-    )
+    facts: dict[str, Any] = {"changed": changed}
+    if moved is not None and same_account:
+        facts["same_account"] = True
+    audit.append(session(), provider.id, "provider.changed", actor=actor, facts=facts)
     return provider
+
+
+#: To whoever would turn a provider into another account of the vendor's.
+OTHER_ACCOUNT = (
+    "cannot change just so: the vendor has records of this account's verifications, and at another "
+    "account it knows none of them. Running attempts would fail, and deletions would count as done "
+    "that were never made. Add another provider for the other account and disable this one; or "
+    "confirm that the same account is reached."
+)
+
+
+def _moved(provider: Provider, provider_type: str, client_id: str, endpoint: str) -> str | None:
+    """Return the field that would lead to another account of the vendor's, if one would."""
+    if provider_type not in runtime.current().registry.types():
+        return None  # which is refused anyway
+    if clean_endpoint(provider_type, required("endpoint", endpoint)) != provider.endpoint:
+        return "endpoint"
+    return "client_id" if required("client_id", client_id) != provider.client_id else None
+
+
+def has_records(provider: Provider) -> bool:
+    """Whether the vendor's account knows, or may just be told of, what no other account does."""
+    theirs = Verification.provider_id == provider.id, Verification.erased_at.is_(None)
+    known = or_(Verification.vendor_reference.is_not(None), Verification.active_key.is_not(None))
+    return any(
+        session().scalar(query.limit(1)) is not None
+        for query in (
+            select(Verification.id).where(*theirs, known),
+            select(VendorAccount.id).where(VendorAccount.provider_id == provider.id),
+            select(OutboxRow.id).where(OutboxRow.provider_id == provider.id),
+        )
+    )
 
 
 def _apply(
@@ -149,7 +188,7 @@ def _apply(
 def in_use(provider: Provider) -> bool:
     """Whether anything refers to the provider, so that it can only be disabled."""
     return any(
-        session().scalar(select(func.count()).where(column == provider.id))
+        session().scalar(select(column).where(column == provider.id).limit(1)) is not None
         for column in (Verification.provider_id, Link.provider_id, OutboxRow.provider_id)
     )
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 #: Seconds after the user has finished the journey; at most ten attempts, then daily.
 OFFSETS = (40, 60, 100, 160, 240, 340, 460, 600, 760, 940)
+_DAILY = timedelta(days=1)
 #: However long a vendor asks to be left alone about one attempt.
 LONGEST_ASKED = timedelta(days=1)
 #: Callbacks, page views and repeated nudges together fetch no more often than this.
@@ -21,15 +22,16 @@ def next_poll(since: datetime, now: datetime, *, retry_after: float | None = Non
     """Return when to ask again; never earlier than the shortest gap.
 
     The offsets are elapsed times: what others asked in between (a callback, a page view) uses
-    none of them up.
+    none of them up. Before *since*, the end of a link that may be weeks away, it is once a day:
+    who has finished long before may have told nobody.
 
     :param retry_after: nor earlier than the vendor asked, in seconds.
     """
     earliest = now + patience(retry_after)
     for offset in OFFSETS:
         if since + timedelta(seconds=offset) > now:
-            return max(since + timedelta(seconds=offset), earliest)
-    return now + timedelta(days=1)
+            return max(min(since + timedelta(seconds=offset), now + _DAILY), earliest)
+    return now + _DAILY
 
 
 def patience(retry_after: float | None) -> timedelta:

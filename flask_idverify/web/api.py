@@ -7,7 +7,6 @@ second address is needed for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -18,8 +17,8 @@ from flask_wtf.csrf import generate_csrf, validate_csrf
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from wtforms import ValidationError
 
-from .. import clock, i18n, id_numbers, runtime, service, texts
-from ..claims import Claim, Consent
+from .. import i18n, id_numbers, service, texts
+from ..claims import Claim
 from ..errors import (
     IDVerifyError,
     InvalidClaim,
@@ -31,10 +30,17 @@ from ..errors import (
 from ..i18n import gettext
 from ..models import Verification
 from ..queries import own
-from ..safe_json import loads
 from ..states import Standing, Status
 from . import pages
-from .bodies import limited_body
+from .api_requests import (
+    BODY_FIELDS,
+    RequestProblem,
+    body_of_request,
+    claim_of,
+    consent_of,
+    known_application,
+    require_known,
+)
 from .refusals import seconds_until
 from .user_state import has_live_link, is_worth_asking, seconds_to_next_look, told
 
@@ -42,12 +48,6 @@ blueprint = Blueprint("idverify_api", __name__)
 blueprint.after_request(pages.keep_private)
 blueprint.before_request(pages.refuse_unprintable)
 
-#: Far more than a claim and a consent need.
-_LONGEST_BODY = 16384
-_DEEPEST_BODY = 8
-_CLAIM_FIELDS = ("id_type", "id_number", "real_name", "country")
-_CONSENT_FIELDS = ("given", "country", "state")
-_BODY_FIELDS = ("claim", "consent", "application")
 #: Errors whose own words are for whoever sent the request.
 _SENDERS = (InvalidClaim, InvalidConsent)
 #: Titles where the code's words do not read as one.
@@ -61,16 +61,6 @@ _TITLES = {
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-class _Problem(Exception):
-    """An answer that is an error of the request itself."""
-
-    def __init__(self, status: int, code: str, detail: str | None = None) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-        self.detail = detail
-
-
 @blueprint.before_request
 def require_login() -> None:
     """Answer 401 in JSON: a redirect to a login page helps no program."""
@@ -82,7 +72,7 @@ def require_login() -> None:
 def identity() -> ResponseReturnValue:
     """Return the user's standing, their claim and the token for a POST."""
     found = service.identity_of(_user())
-    application = _known_application(request.args.get("application") or None)
+    application = known_application(request.args.get("application") or None)
     uses_csrf = current_app.config.get("WTF_CSRF_ENABLED", True)
     return jsonify(
         standing=str(found.standing if found else Standing.unverified),
@@ -102,17 +92,17 @@ def start() -> ResponseReturnValue:
     201 for a new attempt, 200 for the same one once more, 202 while another request is starting it.
     """
     _require_token()
-    data = _body()
-    _require_known(data, _BODY_FIELDS)
+    data = body_of_request()
+    require_known(data, BODY_FIELDS)
     application = data.get("application")
     if application is not None and not isinstance(application, str):
         raise InvalidInput("application", "expected a name.")
-    claim, consent = _claim(data), _consent(data)
+    claim, consent = claim_of(data, _user()), consent_of(data)
     row, is_new = service.start_or_resume(
         _user(),
         claim,
         consent,
-        application=_known_application(application),
+        application=known_application(application),
         locale=i18n.chosen_language(),
     )
     answer = jsonify(**_shown(row), redirect_url=row.redirect_url, hints=_hints(claim))
@@ -145,7 +135,7 @@ def nowhere(rest: str = "") -> ResponseReturnValue:  # noqa: ARG001 - the route 
     allowed = [name for name in _METHODS if adapter.match(method=name)[0] != request.endpoint]
     if allowed:
         raise MethodNotAllowed(valid_methods=allowed)
-    raise _Problem(404, "not_found", gettext("There is nothing at this address."))
+    raise RequestProblem(404, "not_found", gettext("There is nothing at this address."))
 
 
 def _user() -> Any:
@@ -187,62 +177,7 @@ def _require_token() -> None:
     try:
         validate_csrf(token)
     except ValidationError:
-        raise _Problem(400, "csrf") from None
-
-
-def _body() -> Mapping[str, Any]:
-    if not request.is_json:
-        raise _Problem(415, "unsupported_media_type")
-    body = limited_body(_LONGEST_BODY)
-    if body is None:
-        raise _Problem(413, "too_large")
-    try:
-        # Of two members of one name, a proxy may have checked the other: neither is taken.
-        data = loads(body, max_depth=_DEEPEST_BODY, unique_keys=True)
-    except ValueError:
-        data = None
-    if not isinstance(data, dict):
-        raise _Problem(400, "invalid_json")
-    return data
-
-
-def _known_application(name: str | None) -> str | None:
-    """Return *name* when there is such an application; ``None`` stands for the user's own."""
-    if name is None:
-        return None
-    try:
-        return service.application_named(name).name
-    except NotFound:
-        detail = gettext("There is no such application.")
-        raise _Problem(404, "not_found", detail) from None
-
-
-def _require_known(part: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    """Refuse what would be ignored: a misspelt member looks as if it had been read."""
-    for name in part:
-        if name not in known:
-            raise InvalidInput(name[:100], f"is not known here; expected {', '.join(known)}.")
-
-
-def _part(data: Mapping[str, Any], name: str, known: tuple[str, ...]) -> Mapping[str, Any] | None:
-    part = data.get(name)
-    if part is None:
-        return None
-    if not isinstance(part, dict):
-        raise InvalidInput(name, "expected an object.")
-    _require_known(part, known)
-    return part
-
-
-def _claim(data: Mapping[str, Any]) -> Claim:
-    part = _part(data, "claim", _CLAIM_FIELDS)
-    if part is None:
-        # A verified user who proves more for another application need not repeat themself.
-        found = service.identity_of(_user())
-        if found is None or not found.is_verified or found.claim is None:
-            raise InvalidClaim("id_type", "is missing: send the claim.")
-        return found.claim
-    return Claim(**{name: part.get(name) or "" for name in _CLAIM_FIELDS})
+        raise RequestProblem(400, "csrf") from None
 
 
 def _hints(claim: Claim) -> list[dict[str, str]]:
@@ -250,20 +185,6 @@ def _hints(claim: Claim) -> list[dict[str, str]]:
     if not id_numbers.looks_wrong(claim.country, claim.id_type, claim.id_number):
         return []
     return [{"field": "id_number", "text": texts.number_hint(claim.id_type, claim.country)}]
-
-
-def _consent(data: Mapping[str, Any]) -> Consent | None:
-    part = _part(data, "consent", _CONSENT_FIELDS)
-    if part is None or part.get("given") is not True:
-        return None
-    state = part.get("state")
-    return Consent(
-        ip=request.remote_addr or "",
-        country=str(part.get("country") or ""),
-        state=str(state) if state else None,
-        obtained_at=clock.now(),
-        wording=runtime.current().settings.consent_wording,
-    )
 
 
 def _problem(status: int, code: str, detail: str | None = None, **members: Any) -> Response:
@@ -280,8 +201,8 @@ def _problem(status: int, code: str, detail: str | None = None, **members: Any) 
     return answer
 
 
-@blueprint.errorhandler(_Problem)
-def request_problem(error: _Problem) -> ResponseReturnValue:
+@blueprint.errorhandler(RequestProblem)
+def request_problem(error: RequestProblem) -> ResponseReturnValue:
     """Answer for a request that cannot be understood."""
     return _problem(error.status, error.code, error.detail)
 

@@ -158,7 +158,7 @@ class TestJumioV4(AdapterCases):
         w.mock.get(requests_mock.ANY, status_code=404, **answer)
         (step,) = w.adapter.check()
         assert step.ok is accepted
-        assert ("no API v4 at this endpoint" in step.message) is not accepted
+        assert ("no API at this address" in step.message) is not accepted
 
     @pytest.mark.parametrize(
         ("fields", "hint", "problem"),

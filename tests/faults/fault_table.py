@@ -96,8 +96,10 @@ TABLE: dict[str, Expected] = {
     "html": Expected("vendor_protocol_error", _NO_JSON),
     "empty": Expected("vendor_protocol_error", _NO_JSON),
     **{f"{kind}/image": _NO_PICTURE for kind in ("malformed_json", "html", "empty")},
-    # The answer to a deletion is its status; its body is empty anyway.
-    **{f"{kind}/erase": _HARMLESS for kind in ("malformed_json", "html", "empty")},
+    # The answer to a deletion is its status; its body is empty anyway, or what an API may say.
+    **{f"{kind}/erase": _HARMLESS for kind in ("malformed_json", "empty")},
+    # A page is no API's answer: whoever sent it has deleted nothing.
+    "html/erase": Expected("vendor_protocol_error", "The vendor answered with a web page"),
     **{f"{kind}/erase": _HARMLESS for kind in ("truncated", "drip")},
     "truncated": Expected("vendor_unavailable", "The connection to 127.0.0.1:", repeated=True),
     "reset": Expected("vendor_unavailable", "The connection to 127.0.0.1:", repeated=True),

@@ -242,6 +242,7 @@ class Stage:
             "client_id": "new-id",
             "client_secret": "new-secret",
             "endpoint": self.vendor.url,
+            "same_account": "y",
             "enabled": "y",
         }
         known: dict[str, dict[str, str]] = {

@@ -18,6 +18,7 @@ from tests.web_admin.desk import (
     add_provider,
     field_error,
     provider_row,
+    start,
     words,
 )
 
@@ -230,6 +231,25 @@ def test_the_type_may_change_only_while_nothing_refers_to_the_provider(
     with host.app.app_context():
         assert provider_row(host, free).type == "Jumio Platform"
         assert provider_row(host, used).type == "Jumio"
+
+
+def test_another_endpoint_for_what_the_vendor_holds_has_to_be_confirmed(
+    host: Host, desk: Desk, at_vendor: str
+) -> None:
+    page = f"/providers/{at_vendor}"
+    assert "same_account" not in desk.form(page)
+    assert 'name="same_account"' not in desk.get(page).text
+    start(host, "lena@example.com")
+    refused = desk.send(page, page, endpoint=REAL)
+    assert refused.status_code == 422
+    assert "Add another provider" in field_error(refused, "endpoint")
+    assert 'name="same_account"' in refused.text
+    with host.app.app_context():
+        assert provider_row(host, at_vendor).endpoint != REAL
+    assert desk.send(page, page, endpoint=REAL, same_account="y").status_code == 303
+    with host.app.app_context():
+        assert provider_row(host, at_vendor).endpoint == REAL
+    assert "same_account" not in desk.form(page), "asked each time anew"
 
 
 def test_a_provider_in_use_cannot_be_deleted_only_disabled(host: Host, desk: Desk) -> None:

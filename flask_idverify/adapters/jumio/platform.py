@@ -232,7 +232,7 @@ class JumioPlatform(JumioAdapter):
 
     def _delete(self, url: str) -> None:
         try:
-            self._call("DELETE", url)
+            self._call("DELETE", url).require_no_page()
         except VendorRecordMissing:
             return
 

@@ -164,8 +164,6 @@ class JumioV4(JumioAdapter):
                     self._scan(str(uuid.uuid4())),
                     authorization=self.basic,
                     repeat=False,
-                    page_found="it is a page and not the vendor's word: there is no API v4 at "
-                    "this endpoint; check the endpoint, its region, and that it holds no path.",
                 ),
             )
         ]
@@ -201,7 +199,7 @@ class JumioV4(JumioAdapter):
         """Delete one transaction at the vendor, irreversibly (reference, 2A.2)."""
         scan = path_id(vendor_reference, "vendor reference")
         try:
-            self.http.call("DELETE", self._scan(scan), authorization=self.basic)
+            self.http.call("DELETE", self._scan(scan), authorization=self.basic).require_no_page()
         except VendorRecordMissing:
             return
 

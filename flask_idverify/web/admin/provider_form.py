@@ -62,6 +62,14 @@ class ProviderForm(AdminForm):
         [needed(_("Please enter the endpoint.")), Length(max=255)],
         render_kw={"autocomplete": "off", "spellcheck": "false", "inputmode": "url"},
     )
+    # Shown only where the vendor has records that another account would not know.
+    same_account = BooleanField(
+        _("The same account at the vendor"),
+        description=_(
+            "Needed only to change the client ID or the endpoint: the vendor still knows every "
+            "verification that was made. For another account, add another provider."
+        ),
+    )
     enabled = BooleanField(
         _("Enabled"), default=True, description=_("A disabled provider starts nothing new.")
     )
@@ -71,6 +79,8 @@ class ProviderForm(AdminForm):
 
     #: The stored provider that the form changes; a new one has none.
     provider_id: str | None = None
+    #: Whether the vendor has records of the stored provider's.
+    has_records = False
 
     def validate_name(self, field: Field) -> None:
         """Refuse a taken name together with what is missing elsewhere."""
@@ -137,6 +147,7 @@ def edit_form(
     """
     form = _made(kinds, kind, provider, **({"formdata": None} if as_stored else {}))
     form.client_secret.description = gettext("Stored and never shown. Leave empty to keep it.")
+    form.has_records = accounts.has_records(provider)
     return form
 
 

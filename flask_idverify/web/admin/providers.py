@@ -64,7 +64,9 @@ def provider(provider_id: str) -> ResponseReturnValue:
         status = 422
         if form.validate():
             try:
-                accounts.change_provider(row, **form.values(), actor=actor())
+                accounts.change_provider(
+                    row, **form.values(), actor=actor(), same_account=form.same_account.data
+                )
                 commit()
             except InvalidProvider as error:
                 rollback()
