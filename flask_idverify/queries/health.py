@@ -36,6 +36,11 @@ class Health:
     today: Usage
     owed_since: datetime | None
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether it was called today, and never answered as we hoped."""
+        return self.today.calls > 0 and not self.today.accepted
+
 
 @dataclass(frozen=True)
 class LastError:

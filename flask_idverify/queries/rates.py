@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timezone
 from typing import Any
 
-from sqlalchemy import false, func, select
+from sqlalchemy import case, false, func, select
 
 from ..engines import utc_day
 from ..models import Verification
@@ -71,8 +71,9 @@ def ended(days: int, provider_id: str | None = None) -> Ended:
     span = days_until_today(days)
     by_day = dict.fromkeys(span, Tally())
     by_provider: dict[str, Tally] = {}
-    for day, provider, status, count in session().execute(_counted(span[0], provider_id)):
-        tally = _tally(status, count)
+    for day, provider, *numbers in session().execute(_counted(span[0], provider_id)):
+        approved, rejected, total = map(int, numbers)
+        tally = Tally(approved, rejected, total - approved - rejected)
         # A clock that was set back has written days that are still to come.
         if day in by_day:
             by_day[day] += tally
@@ -83,17 +84,16 @@ def ended(days: int, provider_id: str | None = None) -> Ended:
 def _counted(first: date, provider_id: str | None) -> Any:
     day = utc_day(Verification.finished_at, session().get_bind().dialect.name).label("day")
     # All of it stands in one index, which is read from the first day to its end.
-    query = select(day, Verification.provider_id, Verification.status, func.count())
-    query = query.where(
+    # Sums of each group, not a group of each status, which costs MariaDB twice as much.
+    approved, rejected = _sum(Status.approved), _sum(Status.rejected)
+    query = select(day, Verification.provider_id, approved, rejected, func.count()).where(
         Verification.finished_at >= datetime.combine(first, time(), timezone.utc),
         Verification.is_test == false(),
     )
     if provider_id is not None:
         query = query.where(beside(Verification.provider_id) == provider_id)
-    return query.group_by(day, Verification.provider_id, Verification.status)
+    return query.group_by(day, Verification.provider_id)
 
 
-def _tally(status: Status, count: int) -> Tally:
-    if status is Status.approved:
-        return Tally(approved=count)
-    return Tally(rejected=count) if status is Status.rejected else Tally(other=count)
+def _sum(status: Status) -> Any:
+    return func.sum(case((Verification.status == status, 1), else_=0))

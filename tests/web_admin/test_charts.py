@@ -49,6 +49,7 @@ def test_the_present_day_has_a_label_and_no_more_are_drawn_than_fit() -> None:
         assert places[-1] == count - 1
         assert len(places) <= (7 if count <= 7 else 5)
         assert len({later - earlier for earlier, later in pairwise(places)}) <= 1
+    assert charts.labelled(7) == tuple(range(7))
     assert charts.labelled(0) == ()
 
 

@@ -289,6 +289,8 @@ def test_the_last_answer_is_that_of_the_last_call_that_was_accepted(
 
 def test_vendors_that_refuse_and_what_waits_for_them_are_shown(host: Host, desk: Desk) -> None:
     one, two, three = (add_provider(host, name=name) for name in ("Calm", "Busy", "Locked out"))
+    mute = add_provider(host, name="Mute")
+    add_provider(host, name="New")
     off = add_provider(host, name="Switched off")
     with host.app.app_context():
         since = clock.now() - timedelta(hours=30)
@@ -299,6 +301,9 @@ def test_vendors_that_refuse_and_what_waits_for_them_are_shown(host: Host, desk:
         get(Provider, off).enabled = False
         host.db.session.commit()
         add_calls(one, calls=1200, refused=30, failed=4)
+        with clock.shifted(days=-4):
+            add_calls(mute, calls=1, refused=0, failed=0)
+        add_calls(mute, calls=3, refused=1, failed=2)
         due = {"status": Status.started, "provider_id": one}
         put(
             host,
@@ -307,8 +312,10 @@ def test_vendors_that_refuse_and_what_waits_for_them_are_shown(host: Host, desk:
             {**due, "provider_id": two, "next_poll_at": clock.now() + timedelta(hours=1)},
         )
     rows = table(desk.get("/").text, "Vendors of enabled providers")[1:]
-    assert [row[0] for row in rows] == ["Busy", "Calm", "Locked out"]
-    busy, calm, locked = rows
+    assert [row[0] for row in rows] == ["Busy", "Calm", "Locked out", "Mute", "New"]
+    busy, calm, locked, silent, new = rows
+    assert silent[1:3] == ["No answer today", "4 days ago"]
+    assert new[1:3] == ["Not asked yet", "–"]
     assert busy[1].startswith("Rate limit reached until")
     assert busy[3] == "–"
     assert calm[1] == "Answers"
