@@ -21,7 +21,7 @@ from tests.hosts import Host
 from tests.vendor import Vendor
 from tests.web_admin.desk import ADMIN, Desk, add_provider, ended, start, words
 
-MIDNIGHT = timedelta(days=1)
+DAY = timedelta(days=1)
 
 
 def put(host: Host, *rows: dict[str, Any]) -> None:
@@ -118,7 +118,7 @@ def test_a_day_is_one_of_utc_whatever_zone_a_connection_has(host: Host) -> None:
             {"provider_id": provider, "finished_at": last - timedelta(microseconds=1)},
             {"provider_id": provider, "finished_at": last},
             # A clock that was set back wrote it.
-            {"provider_id": provider, "finished_at": last + MIDNIGHT},
+            {"provider_id": provider, "finished_at": last + DAY},
         )
         dialect = host.db.engine.dialect.name
         for zone in ("UTC", "Pacific/Auckland", "America/Los_Angeles"):
@@ -127,7 +127,7 @@ def test_a_day_is_one_of_utc_whatever_zone_a_connection_has(host: Host) -> None:
             found = queries.ended(7)
             assert days(found) == {
                 first: Tally(approved=1),
-                today() - MIDNIGHT: Tally(approved=1),
+                today() - DAY: Tally(approved=1),
                 today(): Tally(approved=1),
             }, zone
             assert found.total == found.by_provider[provider] == Tally(approved=3)
@@ -139,7 +139,7 @@ def test_an_overruled_decision_counts_once_and_as_what_it_is_now(
     with clock.shifted(days=-2):
         fraud = ended(host, vendor, "one@example.com", "fraud")
     with host.app.app_context():
-        assert days(queries.ended(7)) == {today() - 2 * MIDNIGHT: Tally(rejected=1)}
+        assert days(queries.ended(7)) == {today() - 2 * DAY: Tally(rejected=1)}
     form = {"csrf_token": desk.token(), "reason": "Seen in person."}
     assert desk.post(f"/verifications/{fraud}/approve", form).status_code == 303
     with host.app.app_context():
