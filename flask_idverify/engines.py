@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Date, Select, func, literal_column
 from sqlalchemy.exc import DBAPIError
 
 from . import runtime
@@ -147,3 +147,11 @@ def can_skip_locked(connection: Connection) -> bool:
 def skip_locked(statement: Select[Any]) -> Select[Any]:
     """Return *statement* so that it locks what it reads and passes over what others hold."""
     return statement.with_for_update(skip_locked=True)
+
+
+def utc_day(moment: Any, dialect: str) -> Any:
+    """Return the day (UTC) of a column of times, as an expression to select and to group by."""
+    if dialect == "postgresql":
+        # Its times know a zone, and would become days of the connection's.
+        moment = func.timezone(literal_column("'UTC'"), moment)
+    return func.date(moment, type_=Date())

@@ -294,6 +294,16 @@ def whole_minute(value: datetime) -> datetime:
     return minute if minute == value else minute + timedelta(minutes=1)
 
 
+def number(value: int) -> str:
+    """Return a number for a page, its thousands apart."""
+    return f"{value:,}"
+
+
+def percent(share: float) -> str:
+    """Return a share, from 0 to 1, as whole percent."""
+    return f"{share:.0%}"
+
+
 def duration(seconds: float) -> str:
     """Return a time to wait as people say it, rounded up: 1 minute, 50 minutes, 3 hours."""
     minutes = max(1, math.ceil(seconds / 60))

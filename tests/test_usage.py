@@ -177,7 +177,7 @@ def test_numbers_are_shown_to_admins(host: Host, vendor: Vendor) -> None:
     assert "Main account" in words(desk.get("/providers"))
     assert ' class="idv-number">40</td>' in desk.get("/providers").text
     page = words(desk.get(f"/providers/{provider_id}"))
-    assert "Today 40 2 1 Last 7 1240 33 8 Last 30 1240 33 8" in page
+    assert "Today 40 2 1 Last 7 1,240 33 8 Last 30 1,240 33 8" in page
     listed = host.app.test_cli_runner().invoke(args=["idverify", "provider", "list"])
     assert "40 calls today" in listed.output
 

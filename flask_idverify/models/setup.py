@@ -76,6 +76,8 @@ class ProviderUsage(Base):
     refused: Mapped[int] = mapped_column(Integer(), default=0)
     #: Of these, the ones without an answer, or with an error; *no such record* is none.
     failed: Mapped[int] = mapped_column(Integer(), default=0)
+    #: When the last call of an operation ended of which at least one was answered as we hoped.
+    accepted_at: Mapped[datetime | None] = mapped_column()
 
 
 class Application(Base):

@@ -20,8 +20,10 @@ from .callbacks import (
     replayed,
 )
 from .details import HISTORY, IdentityDetail, Step, VerificationDetail, identity, verification
+from .health import ERRORS_AMONG, Health, LastError, last_errors, oldest_review, vendor_health
 from .keyset import COUNTED, PAGE_SIZE, CappedCount, Page, Place, place
 from .owed import OWED_SHOWN, OwedDeletion, OwedNumbers, owed_deletions, owed_numbers
+from .rates import Ended, Tally, ended
 from .setup import (
     ProviderType,
     ProviderUse,
@@ -41,20 +43,25 @@ from .setup import (
     providers,
     setup_numbers,
 )
-from .usage import Usage, usage_of, usage_today
+from .usage import Calls, Usage, calls, last_accepted, usage_of, usage_today
 
 __all__ = [
     "BATCH",
     "CALLBACKS_SHOWN",
     "COUNTED",
+    "ERRORS_AMONG",
     "HISTORY",
     "OWED_SHOWN",
     "PAGE_SIZE",
+    "Calls",
     "CappedCount",
     "Counts",
+    "Ended",
     "FailedCallbacks",
     "Filters",
+    "Health",
     "IdentityDetail",
+    "LastError",
     "Line",
     "OwedDeletion",
     "OwedNumbers",
@@ -65,6 +72,7 @@ __all__ = [
     "Replayed",
     "SetupNumbers",
     "Step",
+    "Tally",
     "Usage",
     "VerificationDetail",
     "ailing_providers",
@@ -72,14 +80,19 @@ __all__ = [
     "application_rows",
     "applications",
     "callback",
+    "calls",
     "default_checks",
+    "ended",
     "failed_callback_count",
     "failed_callbacks",
     "identity",
     "is_linked",
+    "last_accepted",
+    "last_errors",
     "latest_callbacks",
     "link",
     "linkable",
+    "oldest_review",
     "owed_deletions",
     "owed_numbers",
     "place",
@@ -93,6 +106,7 @@ __all__ = [
     "status_counts",
     "usage_of",
     "usage_today",
+    "vendor_health",
     "verification",
     "verification_lines",
     "verifications",

@@ -184,7 +184,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     )
     given = [(column, value) for column, value in wanted if value is not None]
     found = [column == value for column, value in given[:1]]
-    found += [_beside(column) == value for column, value in given[1:]]
+    found += [beside(column) == value for column, value in given[1:]]
     if filters.is_test is False:
         found.append(Verification.is_test == false())
     if filters.since is not None:
@@ -194,7 +194,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     return found
 
 
-def _beside(column: Any) -> Any:
+def beside(column: Any) -> Any:
     """Return *column* so that its index does not tempt an engine that keeps no statistics.
 
     SQLite takes every index for equally good, and would look through a million approvals for

@@ -31,24 +31,33 @@ def add_calls(provider_id: str, *, calls: int, refused: int, failed: int) -> Non
     """
     session = require_clean()
     counted = {"calls": calls, "refused": refused, "failed": failed}
+    accepted = {"accepted_at": clock.now()} if calls > refused + failed else {}
     day = today()
-    if _added(session, provider_id, day, counted):
+    if _added(session, provider_id, day, counted, accepted):
         return
     # A new transaction: on MariaDB the UPDATE that met nothing locks the gap that we now fill.
-    session.add(ProviderUsage(provider_id=provider_id, day=day, **counted))
+    session.add(ProviderUsage(provider_id=provider_id, day=day, **counted, **accepted))
     try:
         session.commit()
     except IntegrityError:
         session.rollback()
         # The day was begun a moment ago; or the provider is gone, and its numbers with it.
-        _added(session, provider_id, day, counted)
+        _added(session, provider_id, day, counted, accepted)
 
 
-def _added(session: Any, provider_id: str, day: date, counted: dict[str, int]) -> bool:
+def _added(
+    session: Any,
+    provider_id: str,
+    day: date,
+    counted: dict[str, int],
+    accepted: dict[str, datetime],
+) -> bool:
     changed = session.execute(
         update(ProviderUsage)
         .where(ProviderUsage.provider_id == provider_id, ProviderUsage.day == day)
-        .values({name: getattr(ProviderUsage, name) + more for name, more in counted.items()})
+        .values(
+            {name: getattr(ProviderUsage, name) + more for name, more in counted.items()} | accepted
+        )
         .execution_options(synchronize_session=False)
     )
     if changed.rowcount != 1:

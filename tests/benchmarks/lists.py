@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from flask_idverify.models import Verification
 from flask_idverify.queries import Place
-from tests.benchmarks.many import NOW, REGULAR, Filled, fill
+from tests.benchmarks.many import DAYS, NOW, REGULAR, Filled, fill
 from tests.faults.races import database
 from tests.hosts import make_host
 from tests.web_admin.desk import ADMIN, Desk
@@ -33,15 +33,16 @@ ENGINES = ["sqlite", "sqlite-wal", "postgresql", "mariadb"]
 class Scene:
     """An admin before a list of *count* verifications."""
 
-    def __init__(self, url: str, count: int) -> None:
+    def __init__(self, url: str, count: int, days: int) -> None:
         self.host = make_host(SQLALCHEMY_DATABASE_URI=url, IDVERIFY_DISPATCH="worker")
-        self.filled = fill(self.host, count)
+        self.days = days
+        self.filled = fill(self.host, count, days)
         self.desk = Desk(self.host)
 
     def middle(self, **wanted: str) -> str:
         """Return the cursor of the middle: of a row that was made at half of the time."""
         with self.host.app.app_context():
-            half = NOW - timedelta(days=500)
+            half = NOW - timedelta(days=self.days) / 2
             query = select(Verification.created_at, Verification.id).filter_by(**wanted)
             query = query.where(Verification.created_at <= half)
             row = self.host.db.session.execute(
@@ -82,8 +83,8 @@ class Scene:
 
 def addresses(filled: Filled, scene: Scene) -> dict[str, str]:
     """Return what is measured, by its name."""
-    span = {"since": f"{NOW - timedelta(days=530):%Y-%m-%d}"}
-    span["until"] = f"{NOW - timedelta(days=450):%Y-%m-%d}"
+    half, month = timedelta(days=scene.days) / 2, timedelta(days=30)
+    span = {"since": f"{NOW - half - month:%Y-%m-%d}", "until": f"{NOW - half + month:%Y-%m-%d}"}
     asked: dict[str, dict[str, str]] = {
         "first page": {},
         "oldest first": {"order": "oldest"},
@@ -106,16 +107,20 @@ def addresses(filled: Filled, scene: Scene) -> dict[str, str]:
         "status and provider": {"status": "rejected", "provider": filled.provider},
     }
     found = {name: f"/verifications?{urlencode(values)}" for name, values in asked.items()}
-    return {**found, "overview": "/", "providers": "/providers"}
+    for days in (7, 30, 90):
+        found[f"overview, {days} days"] = f"/?days={days}"
+    found["overview, 30 days of a provider"] = f"/?days=30&provider={filled.provider}"
+    found["provider page"] = f"/providers/{filled.provider}"
+    return {**found, "providers": "/providers"}
 
 
 @contextmanager
-def scene(engine: str, count: int) -> Iterator[Scene]:
+def scene(engine: str, count: int, days: int) -> Iterator[Scene]:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         url = stack.enter_context(database(engine, Path(folder)))
         began = time.perf_counter()
-        made = Scene(url, count)
+        made = Scene(url, count, days)
         print(f"{engine}: {count} written in {time.perf_counter() - began:.0f} s", flush=True)
         yield made
         with made.host.app.app_context():
@@ -123,13 +128,16 @@ def scene(engine: str, count: int) -> Iterator[Scene]:
             made.host.db.engine.dispose()
 
 
-def compare(engine: str, small: int, large: int, times: int) -> None:
-    """Print a line for each page: both medians in milliseconds, and their ratio."""
-    with scene(engine, small) as few, scene(engine, large) as many:
+def compare(engine: str, small: int, large: int, times: int, days: int, only: str) -> None:
+    """Print a line for each page: both medians in milliseconds, and their ratio.
+
+    :param only: how the names of the pages begin that are measured.
+    """
+    with scene(engine, small, days) as few, scene(engine, large, days) as many:
         pairs = [(one, addresses(one.filled, one)) for one in (few, many)]
         print(f"| {engine} | {small:,} | {large:,} | ratio |\n|---|---|---|---|")
         worst = 0.0
-        for name in pairs[0][1]:
+        for name in filter(lambda name: name.startswith(only), pairs[0][1]):
             taken: list[list[float]] = [[], []]
             for turn in range(times + 3):
                 for which, (one, paths) in enumerate(pairs):
@@ -140,6 +148,8 @@ def compare(engine: str, small: int, large: int, times: int) -> None:
             worst = max(worst, second / first)
             print(f"| {name} | {first:.1f} | {second:.1f} | {second / first:.2f} |", flush=True)
         print(f"{engine}: worst ratio {worst:.2f}, load {os.getloadavg()[0]:.1f}")
+        if only:
+            return
         rows, took = many.export()
         print(f"{engine}: {rows} rows exported in {took:.0f} s", flush=True)
         print(f"{engine}: at most {many.memory()} KiB up to the tenth batch, and in all")
@@ -153,10 +163,19 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=1_000, help="rows of the small list")
     parser.add_argument("--large", type=int, default=1_000_000, help="rows of the large list")
     parser.add_argument("--times", type=int, default=20, help="pages of which the median is shown")
+    parser.add_argument("--days", type=int, default=DAYS, help="in which the rows were made")
+    parser.add_argument("--only", default="", help="pages whose names begin so, and no export")
     given = parser.parse_args()
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before")
     for engine in given.engine or ENGINES:
-        compare(engine, given.small, given.large, given.times)
+        compare(
+            engine,
+            given.small,
+            given.large,
+            given.times,
+            given.days,
+            given.only,
+        )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from flask_idverify.states import Reason, Status
 from tests.hosts import Host
 
 BATCH = 5000
+#: The span in which they were made, unless another is asked for.
+DAYS = 1000
 NOW = clock.now()
 #: Has as many verifications in a list of any length; everybody else has one or two.
 REGULAR = "regular"
@@ -41,8 +43,8 @@ class Filled(NamedTuple):
     reference: str
 
 
-def fill(host: Host, count: int) -> Filled:
-    """Write *count* verifications of the last three years; the same ones for the same count.
+def fill(host: Host, count: int, days: int = DAYS) -> Filled:
+    """Write *count* verifications of the last *days*; the same ones for the same numbers.
 
     Sealed values are of the usual length, and nobody can open them.
     """
@@ -61,7 +63,7 @@ def fill(host: Host, count: int) -> Filled:
             connection.execute(insert(Identity), part)
         for start in range(0, count, BATCH):
             rows = [
-                _row(n, count, chance, providers, applications, identities)
+                _row(n, count, days, chance, providers, applications, identities)
                 for n in range(start, min(start + BATCH, count))
             ]
             connection.execute(insert(Verification), rows)
@@ -71,11 +73,14 @@ def fill(host: Host, count: int) -> Filled:
 
 
 def analyze(host: Host) -> None:
-    """Let a server know its tables, as it would find out by itself; SQLite never does."""
+    """Let a server know its tables, as it would find out by itself; SQLite never does.
+
+    PostgreSQL also finds out, once a fifth is new, which pages of an index speak for themselves.
+    """
     engine = host.db.engine
     if engine.dialect.name == "sqlite":
         return
-    word = "ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE TABLE"
+    word = "VACUUM ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE TABLE"
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for table in (Verification.__tablename__, Identity.__tablename__):
             connection.exec_driver_sql(f"{word} {table}")
@@ -99,6 +104,7 @@ def _identity(key: str, number: int) -> dict[str, Any]:
 def _row(
     number: int,
     count: int,
+    days: int,
     chance: random.Random,
     providers: list[str],
     applications: list[str],
@@ -109,7 +115,7 @@ def _row(
     reason = chance.choice(_REASONS) if judged else None
     regular = number % max(count // _ATTEMPTS, 1) == 0
     owner = 0 if regular else number // 2 % len(identities)
-    created = NOW - timedelta(days=1000) * (1 - number / count)
+    created = NOW - timedelta(days=days) * (1 - number / count)
     return {
         "id": str(uuid.UUID(int=chance.getrandbits(128))),
         "user_id": REGULAR if regular else f"user-{owner}",
@@ -130,5 +136,5 @@ def _row(
         "vendor_reference": f"vendor-{number}",
         "callback_key_digest": f"digest-{number}",
         "created_at": created,
-        "finished_at": created + timedelta(minutes=5),
+        "finished_at": created + timedelta(minutes=5) if status.is_final else None,
     }

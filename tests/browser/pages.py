@@ -36,6 +36,7 @@ class Shown:
     :ivar address: below ``/identity``; names in braces are of the scene's ids.
     :ivar act: what is done before one looks.
     :ivar status: with which the page that is looked at was answered.
+    :ivar unfold: whether all that is folded is opened.
     :ivar bare: on the host where nothing has happened yet.
     """
 
@@ -47,6 +48,7 @@ class Shown:
     act: Act | None = None
     status: int = 200
     bare: bool = False
+    unfold: bool = False
 
     def __str__(self) -> str:
         return f"{self.endpoint.removeprefix('idverify').lstrip('_.')}-{self.state}"
@@ -119,6 +121,11 @@ def _setup_pages() -> list[Shown]:
     policy = f"{bank}/links/{{link default}}"
     return [
         _admin("overview", "filled", "to decide", "/"),
+        _admin("overview", "week", "Approval rate by day", "/?days=7"),
+        _admin("overview", "quarter", "Busiest day", "/?days=90&provider={provider}"),
+        _admin("overview", "tables", "Day (UTC)", "/", unfold=True),
+        _admin("overview", "nothing-ended", "Nothing was decided", "/?days=7&provider={silent}"),
+        _admin("overview", "unknown-provider", "Not found", "/?provider=x", status=404),
         _admin("overview", "empty", "No provider is set up", "/", bare=True),
         _admin("overview", "forbidden", "admin", "/", who="newcomer", status=403),
         _admin("providers", "filled", "Account in trouble", "/providers"),
@@ -129,6 +136,7 @@ def _setup_pages() -> list[Shown]:
         ),
         _refused("new_provider", "Please correct", new, press("Add provider")),
         _admin(account, "used", "Callback URL", one),
+        _admin(account, "tables", "Day (UTC)", one, unfold=True),
         _admin(account, "trouble", "does not let us in", "/providers/{broken}"),
         _admin(account, "unlinked", "Delete provider", "/providers/{broken}"),
         _refused(account, "is taken", one, filled_in({"name": "Account of nobody"}, "Save")),
@@ -248,6 +256,8 @@ def bring(page: Page, address: str, shown: Shown) -> None:
             shown.act(page)
         answer = sent.value
         page.wait_for_load_state()
+    if shown.unfold:
+        page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
     assert answer is not None
     assert answer.status == shown.status
     assert shown.says in page.locator("body").inner_text()

@@ -11,6 +11,7 @@ from flask_idverify.locking import permitted
 from flask_idverify.models import Application, CallbackRow, Identity, Provider, Verification
 from flask_idverify.policy import Policy
 from flask_idverify.service.applications import add_application
+from flask_idverify.service.usage import add_calls
 from flask_idverify.states import Reason, Standing, Status
 from tests.hosts import Host, consent, lena
 from tests.vendor import PLATFORM, Vendor
@@ -50,6 +51,7 @@ class Filled(Scene):
         self.vendor = vendor
         self._set_up()
         self._attempts()
+        self._earlier()
         self._decided()
         self._tests()
         self._erased()
@@ -109,6 +111,20 @@ class Filled(Scene):
             # The vendor has just been asked, for as long as the tests take: a page changes nothing.
             just = clock.now() + timedelta(hours=1)
             self.ids[name] = person.attempt(status, *reasons, fetched_at=just, **values, **end)
+
+    def _earlier(self) -> None:
+        """Let there have been days before this one, and some on which nothing happened."""
+        person = Person(self.host, "regular@example.com")
+        ends = (Status.approved, Status.approved, Status.rejected, Status.approved, Status.expired)
+        for ago in range(1, 60):
+            with clock.shifted(days=-ago):
+                if ago % 7 > 1:
+                    end = {"created_at": clock.now(), "finished_at": clock.now()}
+                    for number in range(ago % 4):
+                        person.attempt(ends[(ago + number) % 5], **end)
+                with self.host.app.app_context():
+                    calls = 30 + ago % 11 * 7
+                    add_calls(self.ids["provider"], calls=calls, refused=ago % 3, failed=ago % 5)
 
     def start(self, name: str, application: str | None = None, **claim: str) -> str:
         """Let a new user start; return the attempt's id."""

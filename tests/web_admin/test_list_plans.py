@@ -142,6 +142,19 @@ def test_every_filter_walks_an_index_and_sorts_nothing_but_one_persons_rows(hall
                     assert word not in plan, told
 
 
+def test_the_overview_counts_what_ended_in_its_days_within_one_index(hall: Hall) -> None:
+    for days in (7, 30, 90):
+        for provider in ("", f"&provider={hall.filled.provider}"):
+            with hall.said() as said:
+                assert hall.desk.get(f"/?days={days}{provider}").status_code == 200
+            (asked,) = [one for one in said if "AS day" in one[0]]
+            plan = hall.plan(*asked)
+            assert "ix_idverify_verification_finished" in plan, (days, provider, plan)
+            if "SEARCH" in plan:  # SQLite
+                assert "COVERING INDEX" in plan
+                assert "finished_at>?" in plan
+
+
 @pytest.mark.sqlite("counts the steps of its machine")
 def test_a_twentyfold_table_costs_no_page_more() -> None:
     small, large = Hall(1000), Hall(20_000)

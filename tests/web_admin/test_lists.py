@@ -230,7 +230,9 @@ def test_no_page_counts_rows_that_it_leaves_out(
     big = ("idverify_verification", "idverify_callback", "idverify_outbox")
     assert set(skipped) <= {0}
     for statement in said:
-        if "count(" in statement and any(name in statement for name in big):
+        # What ended in the days that the overview shows is counted whole.
+        of_days = "finished_at >=" in statement
+        if "count(" in statement and any(name in statement for name in big) and not of_days:
             assert statement.count("count(") <= statement.count("LIMIT"), statement
 
 

@@ -14,10 +14,14 @@ from ...models import CATEGORY, Provider
 from ...queries import ProviderType
 from ...service import providers as accounts
 from ...service.urls import callback_url
+from . import figures
 from .blueprint import actor, blueprint, commit, done, go, page, rollback
 from .forms import blame
 from .problems import Problem
 from .provider_form import ProviderForm, edit_form, new_form
+
+#: Days of calls that the page draws.
+_CHARTED_DAYS = 30
 
 
 @blueprint.get("/providers")
@@ -138,6 +142,10 @@ def _edit_page(
         linked=queries.is_linked(row),
         callback_url=_callback_url(row),
         usage=queries.usage_of(row),
+        call_figure=figures.vendor_calls(queries.calls(_CHARTED_DAYS, row.id)),
+        accepted_at=queries.last_accepted().get(row.id),
+        errors=queries.last_errors(row),
+        errors_among=queries.ERRORS_AMONG,
         **values,
     )
 
