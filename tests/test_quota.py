@@ -55,8 +55,9 @@ def begin(host: Host, vendor: Vendor, count: int) -> list[Verification]:
 
 
 def provider(host: Host) -> Provider:
+    """Return the one that the host began with; the clock stands still, so that no age tells it."""
     host.db.session.rollback()
-    return host.db.session.scalars(select(Provider).order_by(Provider.created_at).limit(1)).one()
+    return host.db.session.scalars(select(Provider).where(Provider.name.like("Jumio%"))).one()
 
 
 def change(host: Host, provider_id: str, **changes: Any) -> None:
