@@ -17,7 +17,7 @@ LAYERS = [
         *("errors", "clock", "states", "countries", "id_numbers", "names", "i18n", "networks"),
         *("origin", "safe_json"),
     ],
-    ["audit_check"],
+    ["audit_check", "formats"],
     ["claims", "texts_codes", "texts_reasons", "config_values"],
     ["types"],
     ["config", "encryption", "matching", "rules", "texts"],

@@ -164,7 +164,7 @@ def _answered(value: Any) -> str:
 
 
 def _rules(value: Any) -> str:
-    return "; ".join(f"{label}: {words}" for label, words in wording.policy(value))
+    return wording.in_a_line(wording.policy(value))
 
 
 _VALUES: Mapping[str, Callable[[Any], str]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ... import texts
@@ -139,6 +139,11 @@ def policy(stored: Mapping[str, Any]) -> list[tuple[str, str]]:
         for name, value in stored.items()
         if value is not None
     ]
+
+
+def in_a_line(rules: Iterable[tuple[str, str]]) -> str:
+    """Return what :func:`policy` found in one line."""
+    return "; ".join(f"{label}: {value}" for label, value in rules)
 
 
 def _policy_value(name: str, value: Any) -> str:
