@@ -19,6 +19,8 @@ from typing import Any
 
 from flask import current_app, has_request_context
 
+from .phrases import Phrase
+
 DOMAIN = "idverify"
 TRANSLATIONS = Path(__file__).parent / "translations"
 #: Catalogues kept in memory, one for each language and host's directories.
@@ -96,6 +98,22 @@ def ngettext(singular: str, plural: str, num: int, **variables: Any) -> str:
     else:
         text = singular if num == 1 else plural
     return text % {"num": number(num), **variables}
+
+
+def translated(text: str) -> str:
+    """Return in the user's language what was made as a :func:`.phrases.phrase`.
+
+    Of one that was stored, the English alone is left: it is said in the language if it had no
+    placeholders, and as it is otherwise.
+    """
+    if isinstance(text, Phrase):
+        values = {
+            name: translated(value) if isinstance(value, str) else value
+            for name, value in text.values.items()
+        }
+        return gettext(text.template, **values)
+    _, catalogue = _spoken()
+    return catalogue.gettext(text) if catalogue is not None and text else text
 
 
 def number(value: int) -> str:

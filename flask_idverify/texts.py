@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from . import countries, formats, i18n, states
 from .claims import IdType
+from .errors import IDVerifyError, InvalidInput
 from .i18n import LazyText, gettext
 from .i18n import lazy_gettext as _
 from .states import Status
 from .texts_reasons import REASONS, ReasonText
 
 #: Templates find all that people read in one place.
+translated = i18n.translated
 number, percent = i18n.number, formats.percent
 moment, day, last_day = formats.moment, formats.day, formats.last_day
 duration, wait_until, whole_minute = formats.duration, formats.wait_until, formats.whole_minute
@@ -280,9 +282,17 @@ def return_hint(code: str | None) -> str | None:
 
 def sentence(message: str) -> str:
     """Return the message of an :class:`InvalidInput`, which follows a field's name, on its own."""
+    text = i18n.translated(message)
     # A host name at its beginning stays as it is.
-    word = message.partition(" ")[0]
-    return message[:1].upper() + message[1:] if word.isalpha() else message
+    word = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if word.isalpha() else text
+
+
+def explanation(error: IDVerifyError) -> str:
+    """Return what an error itself says of what happened: for admins."""
+    if isinstance(error, InvalidInput):
+        return f"{error.field}: {translated(error.message)}"
+    return translated(error.args[0]) if error.args else str(error)
 
 
 def country(alpha3: str) -> str:

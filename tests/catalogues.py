@@ -20,7 +20,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).parent.parent
 TRANSLATIONS = ROOT / "flask_idverify" / "translations"
 #: What ``pybabel extract`` is told beside the mappings in pyproject.toml.
-EXTRACT = ("-F", "pyproject.toml", "-k", "lazy_gettext", "--add-location=file")
+EXTRACT = ("-F", "pyproject.toml", "-k", "lazy_gettext", "-k", "phrase", "--add-location=file")
 
 
 def template() -> Catalog:

@@ -27,6 +27,7 @@ from ..errors import (
     VendorRefused,
     VendorUnavailable,
 )
+from ..phrases import phrase
 from ..safe_json import loads
 from ..types import Exchange, Transport
 from .deadline import PunctualAdapter
@@ -80,8 +81,10 @@ class Answer:
             found = None
         if not isinstance(found, dict):
             raise VendorProtocolError(
-                "The vendor answered with something that is not a JSON object; check that the "
-                "endpoint is the vendor's API and not a web page or proxy in front of it.",
+                phrase(
+                    "The vendor answered with something that is not a JSON object; check that the "
+                    "endpoint is the vendor's API and not a web page or proxy in front of it."
+                ),
                 status=self.status,
             )
         return found
@@ -218,8 +221,10 @@ class HttpClient:
             ):
                 if SANDBOX_HEADER in response.headers and not self.transport.allow_sandbox:
                     return SandboxRefused(
-                        "The endpoint is a sandbox, whose decisions mean nothing; enter the "
-                        "vendor's own endpoint, or run the app with TESTING or DEBUG.",
+                        phrase(
+                            "The endpoint is a sandbox, whose decisions mean nothing; enter the "
+                            "vendor's own endpoint, or run the app with TESTING or DEBUG."
+                        ),
                         status=response.status_code,
                     )
                 return self._judge(response, _read(response, deadline, request.max_body), request)
@@ -233,7 +238,10 @@ class HttpClient:
         status = response.status_code
         if body is None:
             return VendorProtocolError(
-                f"The vendor's answer is longer than {request.max_body} bytes; check the endpoint.",
+                phrase(
+                    "The vendor's answer is longer than %(max_body)s bytes; check the endpoint.",
+                    max_body=request.max_body,
+                ),
                 status=status,
             )
         if 200 <= status < 300:
@@ -245,7 +253,7 @@ class HttpClient:
         elif status == 404 and request.page_found is not None and not _is_of_an_api(body):
             kind, hint = VendorProtocolError, request.page_found
         return kind(
-            f"The vendor answered HTTP {status}: {hint}",
+            phrase("The vendor answered HTTP %(status)s: %(hint)s", status=status, hint=hint),
             status=status,
             detail=self.redactor.detail(words(body)),
             retry_after=seconds(response.headers.get("Retry-After")),

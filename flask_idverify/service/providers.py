@@ -13,6 +13,7 @@ from ..adapters.endpoints import check_endpoint
 from ..encryption import digest_of_secret
 from ..errors import InvalidProvider, NotFound
 from ..models import Link, OutboxRow, Provider, Verification
+from ..phrases import phrase
 from .backoff import forgive
 from .named_rows import flush_unique, required
 from .sessions import session
@@ -91,7 +92,10 @@ def change_provider(
     options_before = dict(provider.options)
     if type != provider.type and in_use(provider):
         raise InvalidProvider(
-            "type", "cannot change any more: verifications were made with it. Add another provider."
+            "type",
+            phrase(
+                "cannot change any more: verifications were made with it. Add another provider."
+            ),
         )
     _apply(
         provider,
@@ -133,12 +137,12 @@ def _apply(
     app = runtime.current()
     if provider_type not in app.registry.types():
         known = ", ".join(sorted(app.registry.types()))
-        raise InvalidProvider("type", f"expected one of {known}.")
+        raise InvalidProvider("type", phrase("expected one of %(known)s.", known=known))
     cleaned = app.registry.get(provider_type).clean_options(options)
     normal = clean_endpoint(provider_type, required("endpoint", endpoint))
     provider.name = required("name", name)
     if len(provider.name) > 100:
-        raise InvalidProvider("name", "is longer than 100 characters.")
+        raise InvalidProvider("name", phrase("is longer than 100 characters."))
     provider.type = provider_type
     provider.client_id = required("client_id", client_id)
     provider.endpoint = normal
@@ -163,13 +167,16 @@ def delete_provider(provider: Provider, *, actor: str) -> None:
     if session().scalar(owed):
         raise InvalidProvider(
             "name",
-            "still owes deletions of personal data at the vendor and cannot be deleted before "
-            "they are done. `flask idverify work` tries them; `flask idverify doctor` tells why "
-            "they fail.",
+            phrase(
+                "still owes deletions of personal data at the vendor and cannot be deleted "
+                "before they are done. `flask idverify work` tries them; `flask idverify "
+                "doctor` tells why they fail."
+            ),
         )
     if in_use(provider):
         raise InvalidProvider(
-            "name", "is linked or has verifications and cannot be deleted. Disable it instead."
+            "name",
+            phrase("is linked or has verifications and cannot be deleted. Disable it instead."),
         )
     audit.append(session(), provider.id, "provider.deleted", actor=actor)
     forget_provider(session(), provider.id)
@@ -185,5 +192,11 @@ def provider_named(provider: Provider | str) -> Provider:
     row = session().scalar(known_by_name) if provider.isprintable() else None
     if row is None:
         known = ", ".join(session().scalars(select(Provider.name).order_by(Provider.name)))
-        raise NotFound(f"There is no provider named {provider!r}; known are: {known or 'none'}.")
+        raise NotFound(
+            phrase(
+                "There is no provider named %(provider)s; known are: %(known)s.",
+                provider=repr(provider),
+                known=known or "none",
+            )
+        )
     return row

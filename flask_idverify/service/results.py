@@ -20,6 +20,7 @@ from ..errors import (
     VendorUnavailable,
 )
 from ..models import Verification
+from ..phrases import phrase
 from ..policy import Policy, judge
 from ..signals import decision_reversed
 from ..states import Status
@@ -123,12 +124,14 @@ def _require_ours(verification: Verification, outcome: Outcome, *, adopted: bool
         return
     if echo is None:
         raise VendorUnavailable(
-            "The vendor's record does not carry our reference yet; it is asked again later."
+            phrase("The vendor's record does not carry our reference yet; it is asked again later.")
         )
     raise VendorProtocolError(
-        "The vendor's record carries another reference than this verification's; it was not "
-        "applied. If one vendor account serves several installations, this one's reference "
-        "was mixed up."
+        phrase(
+            "The vendor's record carries another reference than this verification's; it "
+            "was not applied. If one vendor account serves several installations, this "
+            "one's reference was mixed up."
+        )
     )
 
 
@@ -174,7 +177,9 @@ def _apply(
         return
     claim = verification.claim
     if claim is None:
-        raise TransitionRefused("The claim of this verification was erased; it cannot be judged.")
+        raise TransitionRefused(
+            phrase("The claim of this verification was erased; it cannot be judged.")
+        )
     if papers := papers_of(outcome.document):
         # The same papers on two accounts at once: the second must see the first.
         session.rollback()

@@ -7,10 +7,11 @@ from typing import Any
 from flask import request
 from flask.typing import ResponseReturnValue
 
-from ... import connection, queries
+from ... import connection, queries, texts
 from ...errors import DecryptionFailed, InvalidProvider, KeyUnavailable, NotFound
 from ...i18n import gettext as _
 from ...models import CATEGORY, Provider
+from ...phrases import phrase
 from ...queries import ProviderType
 from ...service import providers as accounts
 from ...service.urls import callback_url
@@ -85,7 +86,7 @@ def delete_provider(provider_id: str) -> ResponseReturnValue:
         commit()
     except InvalidProvider as error:
         rollback()
-        problem = Problem(_("It cannot be deleted"), f"{name} {error.message}")
+        problem = Problem(_("It cannot be deleted"), f"{name}: {texts.sentence(error.message)}")
         return _edit_page(row, _edit_form(row, None, as_stored=True), 409, problem=problem)
     done(_("%(name)s was deleted.", name=name))
     return go(".providers")
@@ -107,7 +108,7 @@ def checked_provider(provider_id: str) -> ResponseReturnValue:
 
 def _wanted(kinds: list[ProviderType], name: str | None) -> ProviderType:
     if not kinds:
-        raise NotFound("No provider type is installed.")
+        raise NotFound(phrase("No provider type is installed."))
     # An unknown name falls back to the first and is then refused by the form.
     return next((kind for kind in kinds if kind.name == name), kinds[0])
 
