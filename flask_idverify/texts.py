@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from . import countries, formats, i18n, states
 from .claims import IdType
 from .errors import IDVerifyError, InvalidInput
@@ -293,6 +295,14 @@ def explanation(error: IDVerifyError) -> str:
     if isinstance(error, InvalidInput):
         return f"{error.field}: {translated(error.message)}"
     return translated(error.args[0]) if error.args else str(error)
+
+
+def stored(message: str) -> str:
+    """Return what went wrong as the database kept it, in English: marked so where it stays that."""
+    text = translated(message)
+    if text != message or i18n.language().startswith("en"):
+        return text
+    return Markup('<span lang="en">{}</span>').format(text)
 
 
 def country(alpha3: str) -> str:

@@ -35,16 +35,18 @@ _MISSING = {
     "Application": phrase("There is no application with this id."),
     "CallbackRow": phrase("There is no stored callback with this id."),
     "Identity": phrase("There is no identity with this id."),
+    "Link": phrase("There is no link with this id."),
     "Provider": phrase("There is no provider with this id."),
     "Verification": phrase("There is no verification with this id."),
 }
+_NOTHING = phrase("There is nothing with this id.")
 
 
 def one(table: type[R], key: str) -> R:
     """Return one row. Raises :class:`NotFound`."""
     row: R | None = session().get(table, key)
     if row is None:
-        raise NotFound(_MISSING[table.__name__])
+        raise NotFound(_MISSING.get(table.__name__, _NOTHING))
     return row
 
 

@@ -20,7 +20,6 @@ from .sessions import require_clean
 from .sessions import session as current_session
 from .transitions import conclude
 
-
 _HELD = {
     Status.approved: phrase("The verification is approved already."),
     Status.rejected: phrase("The verification is rejected already."),

@@ -64,6 +64,8 @@ RESERVED_PARAMETERS = frozenset(
 )
 # The stricter of two published sets (reference, 2B.3), plus what no reference of ours holds.
 _REFERENCE = re.compile(r"[^<>\"/;`%{}|\s]{1,100}")
+#: Stored ids, as an error names them.
+ACCOUNT_ID, VENDOR_REFERENCE = phrase("account id"), phrase("vendor reference")
 #: Seconds before a fresh result that is not readable yet is asked for again (reference, 2B.11).
 SETTLING = (1.0, 3.0, 8.0)
 

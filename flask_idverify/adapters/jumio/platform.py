@@ -26,9 +26,11 @@ from ..images import ACCEPT, MAX_BYTES, image_of, in_order, known_name
 from .callbacks import parse_platform
 from .checks import health, probe, since
 from .common import (
+    ACCOUNT_ID,
     LOCALES,
     PRIVACY_URL,
     TOKEN_LIFETIME,
+    VENDOR_REFERENCE,
     JumioAdapter,
     locale_option,
     path_id,
@@ -136,8 +138,8 @@ class JumioPlatform(JumioAdapter):
 
     def fetch(self, request: FetchRequest) -> Outcome:
         """Ask for the status, and for the details once it has ended (2B.5, 2B.6, 2B.11)."""
-        account = path_id(request.account_id, "account id")
-        execution = path_id(request.vendor_reference, "vendor reference")
+        account = path_id(request.account_id, ACCOUNT_ID)
+        execution = path_id(request.vendor_reference, VENDOR_REFERENCE)
         url = self._execution(account, execution)
         repeat = request.patient
         answered = self._call("GET", f"{url}/status", repeat=repeat).object()
@@ -192,13 +194,13 @@ class JumioPlatform(JumioAdapter):
     def erase(self, vendor_reference: str, account_id: str | None = None) -> None:
         """Delete one execution at the vendor, irreversibly (reference, 2B.2)."""
         url = self._execution(
-            path_id(account_id, "account id"), path_id(vendor_reference, "vendor reference")
+            path_id(account_id, ACCOUNT_ID), path_id(vendor_reference, VENDOR_REFERENCE)
         )
         self._delete(url)
 
     def erase_account(self, account_id: str) -> None:
         """Delete an account with all its executions, irreversibly (reference, 2B.2)."""
-        self._delete(f"{self.hosts.retrieval}/api/v1/accounts/{path_id(account_id, 'account id')}")
+        self._delete(f"{self.hosts.retrieval}/api/v1/accounts/{path_id(account_id, ACCOUNT_ID)}")
 
     def images(self, request: FetchRequest) -> tuple[str, ...]:
         """Read which pictures there are from the details (reference, 2B.6 and 2B.7)."""
@@ -210,7 +212,7 @@ class JumioPlatform(JumioAdapter):
         if found is None:
             raise VendorRecordMissing(phrase("The vendor has no such picture, or has deleted it."))
         credential, classifier = found
-        account = path_id(request.account_id, "account id")
+        account = path_id(request.account_id, ACCOUNT_ID)
         base = f"{self.hosts.retrieval}/api/v1/accounts/{account}"
         return image_of(
             self._call(
@@ -223,8 +225,8 @@ class JumioPlatform(JumioAdapter):
         )
 
     def _parts(self, request: FetchRequest) -> dict[str, tuple[str, str]]:
-        account = path_id(request.account_id, "account id")
-        execution = path_id(request.vendor_reference, "vendor reference")
+        account = path_id(request.account_id, ACCOUNT_ID)
+        execution = path_id(request.vendor_reference, VENDOR_REFERENCE)
         answer = self._details(account, execution, repeat=request.patient)
         return parts_of(answer.get("credentials"))
 
@@ -251,7 +253,7 @@ class JumioPlatform(JumioAdapter):
         self, url: str, account_id: str, payload: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
         """Start on an existing account, or return ``None`` when the vendor has deleted it."""
-        known = path_id(account_id, "account id")
+        known = path_id(account_id, ACCOUNT_ID)
         try:
             return self._call("PUT", f"{url}/{known}", payload).object()
         except VendorRecordMissing:

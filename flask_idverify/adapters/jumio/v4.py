@@ -26,6 +26,7 @@ from .common import (
     LOCALES,
     PRIVACY_URL,
     TOKEN_LIFETIME,
+    VENDOR_REFERENCE,
     JumioAdapter,
     locale_option,
     path_id,
@@ -125,7 +126,7 @@ class JumioV4(JumioAdapter):
 
     def fetch(self, request: FetchRequest) -> Outcome:
         """Ask for the status, and for the details once it is no longer ``PENDING`` (2A.10)."""
-        scan = path_id(request.vendor_reference, "vendor reference")
+        scan = path_id(request.vendor_reference, VENDOR_REFERENCE)
         repeat = request.patient
         status = progress(self._get(scan, repeat=repeat).get("status"))
         if not status:
@@ -179,7 +180,7 @@ class JumioV4(JumioAdapter):
 
     def images(self, request: FetchRequest) -> tuple[str, ...]:
         """Ask for the list of pictures; its addresses are not believed (reference, 2A.7)."""
-        scan = path_id(request.vendor_reference, "vendor reference")
+        scan = path_id(request.vendor_reference, VENDOR_REFERENCE)
         answer = self._get(scan, "/images", repeat=request.patient)
         listed = (mapping(item).get("classifier") for item in items(answer.get("images")))
         # Numbers from 1, in no particular order: one address more is one number more.
@@ -191,7 +192,7 @@ class JumioV4(JumioAdapter):
 
     def image(self, request: FetchRequest, name: str) -> Image:
         """Ask for one picture, by a URL of our own making (reference, 2A.2 and 2A.7)."""
-        scan = path_id(request.vendor_reference, "vendor reference")
+        scan = path_id(request.vendor_reference, VENDOR_REFERENCE)
         part = known_name(name).replace("_", "/")
         return image_of(
             self.http.call(
@@ -206,7 +207,7 @@ class JumioV4(JumioAdapter):
 
     def erase(self, vendor_reference: str, account_id: str | None = None) -> None:
         """Delete one transaction at the vendor, irreversibly (reference, 2A.2)."""
-        scan = path_id(vendor_reference, "vendor reference")
+        scan = path_id(vendor_reference, VENDOR_REFERENCE)
         try:
             self.http.call("DELETE", self._scan(scan), authorization=self.basic)
         except VendorRecordMissing:

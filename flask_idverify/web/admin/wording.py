@@ -58,7 +58,9 @@ _STEPS: Mapping[str, LazyText] = {
     "provider": _("Provider"),
     "token": _("Access token"),
     "credentials": _("Credentials"),
+    "retrieval": _("Retrieval"),
     "health": _("Vendor's health"),
+    "vendor": _("Vendor"),
     "callback URL": _("Callback URL"),
     "callback probe": _("Callback probe"),
 }
