@@ -116,13 +116,14 @@ def translated(text: str) -> str:
     return catalogue.gettext(text) if catalogue is not None and text else text
 
 
-def number(value: int) -> str:
-    """Return a whole number for people, its thousands set apart; 1,000+ where counting stopped."""
+def number(value: float) -> str:
+    """Return a number for people, its thousands set apart; 1,000+ where counting stopped."""
     more = "+" if getattr(value, "more", False) else ""
+    plain = int(value) if value == int(value) else value
     spoken = locale()
     if spoken is None:
-        return f"{int(value):,}{more}"
-    return f"{import_module('babel.numbers').format_decimal(int(value), locale=spoken)}{more}"
+        return f"{plain:,}{more}"
+    return f"{import_module('babel.numbers').format_decimal(plain, locale=spoken)}{more}"
 
 
 class LazyText:

@@ -229,6 +229,8 @@ def test_times_and_numbers_are_written_as_the_language_does(
         assert [re.sub(r"\s", " ", each) for each in found] == [moment, day, percent]
         assert re.sub(r"\s", " ", texts.moment(MOMENT, seconds=True)).endswith(second)
         assert texts.number(1234567) == number
+        assert texts.number(1234567.0) == number
+        assert texts.number(80.5) in ("80.5", "80,5")
         assert texts.number(CappedCount(5000)) == f"{texts.number(1000)}+"
         assert number in ngettext("%(num)s try", "%(num)s tries", 1234567)
 
