@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from ... import connection, queries, texts
 from ...errors import DecryptionFailed, InvalidProvider, KeyUnavailable, NotFound
 from ...i18n import gettext as _
-from ...models import CATEGORY, Provider
+from ...models import Provider
 from ...phrases import phrase
 from ...queries import ProviderType
 from ...service import providers as accounts
@@ -52,7 +52,7 @@ def new_provider() -> ResponseReturnValue:
                     )
                 )
                 return go(".provider", provider_id=row.id)
-    return page("provider_new", status, form=form, category=CATEGORY)
+    return page("provider_new", status, form=form)
 
 
 @blueprint.route("/providers/<provider_id>", methods=["GET", "POST"])
@@ -132,7 +132,6 @@ def _edit_page(
         status,
         provider=row,
         form=form,
-        category=CATEGORY,
         in_use=accounts.in_use(row),
         linked=queries.is_linked(row),
         callback_url=_callback_url(row),
