@@ -72,8 +72,11 @@ def renew() -> int:
     for path in files():
         catalogue = read(path)
         catalogue.update(texts, no_fuzzy_matching=True, update_creation_date=False)
-        with path.open("wb") as file:
-            write_po(file, catalogue, width=88, ignore_obsolete=True, include_lineno=False)
+        made = BytesIO()
+        write_po(made, catalogue, width=88, ignore_obsolete=True, include_lineno=False)
+        # Which release of Babel wrote it would be a change without one.
+        kept = (line for line in made.getvalue().splitlines(True) if b"Generated-By" not in line)
+        path.write_bytes(b"".join(kept))
         path.with_suffix(".mo").write_bytes(compiled(read(path)))
         missing = list(lacks(catalogue))
         print(f"{language(path)}: {len(catalogue)} texts, {len(missing)} to be translated")
