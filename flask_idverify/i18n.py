@@ -22,7 +22,7 @@ from flask import current_app, has_request_context
 from .phrases import Phrase
 
 DOMAIN = "idverify"
-TRANSLATIONS = Path(__file__).parent / "translations"
+_TRANSLATIONS = str(Path(__file__).parent / "translations")
 #: Catalogues kept in memory, one for each language and host's directories.
 _CATALOGUES = 64
 
@@ -44,17 +44,17 @@ def _spoken() -> tuple[Any | None, NullTranslations | None]:
     if chosen is None:
         return None, None
     directories = import_module("flask_babel").get_babel().translation_directories
-    found = _catalogue(chosen, (*map(Path, directories), TRANSLATIONS))
+    found = _catalogue(chosen, (*directories, _TRANSLATIONS))
     return (chosen, found) if found or chosen.language == "en" else (None, None)
 
 
 @lru_cache(_CATALOGUES)
-def _catalogue(locale: Any, directories: tuple[Path, ...]) -> NullTranslations | None:
+def _catalogue(locale: Any, directories: tuple[str, ...]) -> NullTranslations | None:
     """Return the texts of a locale, the first directory's before the others'."""
     found: NullTranslations | None = None
     for directory in directories:
         for name in _names(locale):
-            path = directory / name / "LC_MESSAGES" / f"{DOMAIN}.mo"
+            path = Path(directory, name, "LC_MESSAGES", f"{DOMAIN}.mo")
             if not path.is_file():
                 continue
             with path.open("rb") as file:
