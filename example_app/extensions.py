@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flask_babel import Babel
 from flask_login import LoginManager
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
@@ -12,6 +13,7 @@ from flask_idverify import IDVerify
 db = SQLAlchemy()
 login = LoginManager()
 csrf = CSRFProtect()
+babel = Babel()
 idverify = IDVerify()
 
 login.login_view = "bank.sign_in"

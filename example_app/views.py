@@ -13,6 +13,7 @@ from flask import (
     redirect,
     render_template,
     request,
+    session,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -22,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 
 from flask_idverify import current_identity, identity_required
 
-from . import outage
+from . import languages, outage
 from .extensions import db
 from .forms import AccountForm, SignInForm, SignUpForm
 from .models import User
@@ -34,7 +35,11 @@ bank = Blueprint("bank", __name__)
 @bank.app_context_processor
 def _everywhere() -> dict[str, object]:
     """Every page, the extension's too, has our header, which says who is here."""
-    return {"identity": current_identity}
+    return {
+        "identity": current_identity,
+        "languages": languages.LANGUAGES,
+        "language": languages.chosen(),
+    }
 
 
 @bank.get("/")
@@ -53,6 +58,14 @@ def switch_vendor() -> ResponseReturnValue:
     return redirect(url_for("bank.home", _anchor="behind"), 303)
 
 
+@bank.post("/language")
+def choose_language() -> ResponseReturnValue:
+    """Remember the language of the identity pages, and go back to where it was chosen."""
+    if request.form.get("language") in languages.LANGUAGES:
+        session["language"] = request.form["language"]
+    return redirect(_own(request.form.get("next", "")) or url_for("bank.home"), 303)
+
+
 @bank.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> ResponseReturnValue:
     """Let somebody in."""
@@ -62,7 +75,7 @@ def sign_in() -> ResponseReturnValue:
         user = db.session.scalar(select(User).where(User.email == email))
         if user is not None and user.has_password(form.password.data or ""):
             login_user(user)
-            return redirect(_next() or url_for("bank.home"), 303)
+            return redirect(_own(request.args.get("next", "")) or url_for("bank.home"), 303)
         form.password.errors = ["E-mail or password is wrong."]
     return render_template("sign_in.html", form=form, people=PEOPLE)
 
@@ -138,9 +151,8 @@ def safe_deposit() -> ResponseReturnValue:
     return render_template("safe_deposit.html", since=current_identity.verified_at)
 
 
-def _next() -> str | None:
-    """Return the page that somebody wanted before they had to sign in, if it is one of ours."""
-    target = request.args.get("next", "")
+def _own(target: str) -> str | None:
+    """Return the page that somebody wants to go on to, if it is one of ours."""
     parts = urlsplit(target)
     # Browsers read "/\host" and "//host" as another site.
     own = target.startswith("/") and not target.startswith(("//", "/\\"))

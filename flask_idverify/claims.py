@@ -12,6 +12,7 @@ from typing import Any
 
 from . import clock
 from .errors import InvalidClaim, InvalidConsent
+from .phrases import phrase
 from .states import _Text
 
 _ALPHA3 = re.compile(r"[A-Z]{3}")
@@ -49,20 +50,26 @@ class Claim:
         for name in ("id_type", "id_number", "real_name", "country"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
-                raise InvalidClaim(name, "is missing; state it as it is printed on the document.")
+                raise InvalidClaim(
+                    name, phrase("is missing; state it as it is printed on the document.")
+                )
             object.__setattr__(self, name, " ".join(str(value).split()))
         object.__setattr__(self, "country", self.country.upper())
         if self.id_type not in IdType.__members__:
-            raise InvalidClaim("id_type", f"expected one of {', '.join(IdType.__members__)}.")
+            raise InvalidClaim(
+                "id_type", phrase("expected one of %(kinds)s.", kinds=", ".join(IdType.__members__))
+            )
         if not _ALPHA3.fullmatch(self.country):
-            raise InvalidClaim("country", "expected three letters (ISO 3166-1 alpha-3, or XKX).")
+            raise InvalidClaim(
+                "country", phrase("expected three letters (ISO 3166-1 alpha-3, or XKX).")
+            )
         if len(self.id_number) > 64:
-            raise InvalidClaim("id_number", "is longer than 64 characters.")
+            raise InvalidClaim("id_number", phrase("is longer than 64 characters."))
         if len(self.real_name) > 200:
-            raise InvalidClaim("real_name", "is longer than 200 characters.")
+            raise InvalidClaim("real_name", phrase("is longer than 200 characters."))
         for name in ("id_number", "real_name"):
             if not all(character.isprintable() for character in getattr(self, name)):
-                raise InvalidClaim(name, "holds characters that cannot be printed.")
+                raise InvalidClaim(name, phrase("holds characters that cannot be printed."))
 
     def __repr__(self) -> str:
         return "<Claim (personal data withheld)>"
@@ -95,26 +102,35 @@ class Consent:
     def __post_init__(self) -> None:
         """Normalise and refuse what the vendor would refuse."""
         if not isinstance(self.ip, str) or not self.ip.strip():
-            raise InvalidConsent("ip", "is missing; give the address the user connects from.")
+            raise InvalidConsent(
+                "ip", phrase("is missing; give the address the user connects from.")
+            )
         try:
             address = ip_address(self.ip.strip())
         except ValueError:
-            raise InvalidConsent("ip", "expected an IP address, e.g. 203.0.113.7.") from None
+            raise InvalidConsent(
+                "ip", phrase("expected an IP address, e.g. 203.0.113.7.")
+            ) from None
         object.__setattr__(self, "ip", str(address))
         object.__setattr__(self, "country", str(self.country).strip().upper())
         if not _ALPHA3.fullmatch(self.country):
-            raise InvalidConsent("country", "expected three letters (ISO 3166-1 alpha-3, or XKX).")
+            raise InvalidConsent(
+                "country", phrase("expected three letters (ISO 3166-1 alpha-3, or XKX).")
+            )
         state = (self.state or "").strip() or None
         object.__setattr__(self, "state", state)
         if state is None and self.country in STATE_REQUIRED:
-            raise InvalidConsent("state", f"is required for users in {self.country}, e.g. IL.")
+            raise InvalidConsent(
+                "state",
+                phrase("is required for users in %(country)s, e.g. IL.", country=self.country),
+            )
         if state is not None and (len(state) > 100 or not state.isprintable()):
-            raise InvalidConsent("state", "expected at most 100 printable characters.")
+            raise InvalidConsent("state", phrase("expected at most 100 printable characters."))
         moment = self.obtained_at
         if moment is not None and moment.tzinfo is None:
-            raise InvalidConsent("obtained_at", "expected a time with a time zone.")
+            raise InvalidConsent("obtained_at", phrase("expected a time with a time zone."))
         if moment is not None and moment > clock.now() + _CLOCK_SKEW:
-            raise InvalidConsent("obtained_at", "lies in the future.")
+            raise InvalidConsent("obtained_at", phrase("lies in the future."))
 
     def __repr__(self) -> str:
         return "<Consent (personal data withheld)>"

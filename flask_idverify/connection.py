@@ -26,6 +26,7 @@ from .errors import (
     VendorError,
 )
 from .models import Provider
+from .phrases import phrase
 from .service.asking import asking
 from .service.sessions import require_clean
 from .service.urls import callback_url
@@ -61,7 +62,7 @@ def check(provider: Provider) -> list[CheckStep]:
             steps = _vendor_steps(adapter)
     except (ProviderUnusable, ConfigurationError, KeyUnavailable, DecryptionFailed) as error:
         session.rollback()
-        return [CheckStep("provider", False, str(error))]
+        return [CheckStep("provider", False, error.args[0])]
     steps.append(callback_fitness(whole, adapter.callback_url_limit, sandbox=_is_sandbox(adapter)))
     steps.append(
         probe(
@@ -78,7 +79,7 @@ def _vendor_steps(adapter: Adapter) -> list[CheckStep]:
     try:
         return list(adapter.check())
     except VendorError as error:
-        return [CheckStep("vendor", False, str(error), _since(begun), error.detail)]
+        return [CheckStep("vendor", False, error.args[0], _since(begun), error.detail)]
 
 
 def _is_sandbox(adapter: Adapter) -> bool:
@@ -102,15 +103,23 @@ def callback_fitness(url: str, limit: int, *, sandbox: bool) -> CheckStep:
     """
     problems = list(_unfit(url, limit))
     if not problems:
-        return CheckStep("callback URL", True, "Has the form that the vendor demands.")
-    told = f"the callback URL {' and '.join(problems)}."
+        return CheckStep("callback URL", True, phrase("Has the form that the vendor demands."))
+    told = problems.pop(0)
+    for problem in problems:
+        told = phrase("%(first)s and %(second)s", first=told, second=problem)
     if sandbox:
-        return CheckStep("callback URL", True, f"Fine for a sandbox only: {told}")
+        fine = phrase("Fine for a sandbox only: the callback URL %(problems)s.", problems=told)
+        return CheckStep("callback URL", True, fine)
     return CheckStep(
         "callback URL",
         False,
-        f"T{told[1:]} The vendor takes only https and a public host name, without port, query or "
-        f"fragment, up to {limit} characters: set IDVERIFY_EXTERNAL_URL to such an address.",
+        phrase(
+            "The callback URL %(problems)s. The vendor takes only https and a public host name, "
+            "without port, query or fragment, up to %(limit)s characters: set "
+            "IDVERIFY_EXTERNAL_URL to such an address.",
+            problems=told,
+            limit=limit,
+        ),
     )
 
 
@@ -118,19 +127,19 @@ def _unfit(url: str, limit: int) -> Iterator[str]:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "https":
-        yield "does not begin with https://"
+        yield phrase("does not begin with https://")
     if parts.port is not None:
-        yield "names a port"
+        yield phrase("names a port")
     if host_is_address(host):
-        yield "has an IP address instead of a host name"
+        yield phrase("has an IP address instead of a host name")
     elif "." not in host or host.rpartition(".")[2] in _LOCAL_NAMES:
-        yield "has a host name that only works on your own network"
+        yield phrase("has a host name that only works on your own network")
     if "?" in url or "#" in url:
-        yield "holds a query or a fragment"
+        yield phrase("holds a query or a fragment")
     if not url.isascii():
-        yield "holds letters that need Punycode or percent-encoding"
+        yield phrase("holds letters that need Punycode or percent-encoding")
     if len(url) > limit:
-        yield f"has {len(url)} characters, more than {limit}"
+        yield phrase("has %(count)s characters, more than %(limit)s", count=len(url), limit=limit)
 
 
 @dataclass(frozen=True)
@@ -161,9 +170,11 @@ def probe(url: str, user_agent: str, *, restricted: bool = False) -> CheckStep:
     else:
         ok, message = _judged(met)
         if ok and restricted:
-            message += (
-                " Callbacks themselves are taken only from IDVERIFY_CALLBACK_NETWORKS; whether the "
-                "list holds the vendor's present addresses, only a real callback shows."
+            message = phrase(
+                "%(answer)s Callbacks themselves are taken only from IDVERIFY_CALLBACK_NETWORKS; "
+                "whether the list holds the vendor's present addresses, only a real callback "
+                "shows.",
+                answer=message,
             )
         detail = "" if ok else f"HTTP {met.status}{met.server}"
     return CheckStep("callback probe", ok, message, _since(begun), detail)
@@ -208,59 +219,74 @@ def _read(answer: requests.Response) -> bytes:
 def _judged(met: _Met) -> tuple[bool, str]:
     """Return whether the callback view answered, and what to do when something else did."""
     if met.status == 200 and met.body.strip() == PROBE_ANSWER:
-        return True, "Your public callback URL answers as it should."
+        return True, phrase("Your public callback URL answers as it should.")
     if met.status == 200 and met.body.strip() == PROBE_WITHOUT_PROXYFIX:
-        return False, (
-            "Your public callback URL answers, but the app sees a proxy of your own network "
-            "instead of the caller. IDVERIFY_CALLBACK_NETWORKS then refuses every callback: set "
-            "up werkzeug's ProxyFix with the number of proxies in front of the app (x_for)."
+        return False, phrase(
+            "Your public callback URL answers, but the app sees a proxy of your own "
+            "network instead of the caller. IDVERIFY_CALLBACK_NETWORKS then refuses every "
+            "callback: set up werkzeug's ProxyFix with the number of proxies in front of "
+            "the app (x_for)."
         )
     if met.location is not None and 300 <= met.status < 400:
         return False, _redirected(met.url, met.location)
     if met.status in (400, 403, 419) and _CSRF.search(met.body):
-        return False, (
-            "A CSRF check refused the probe. The vendor cannot know a token: exempt the callback "
-            "routes in whatever checks it (ours exempt themselves from Flask-WTF's CSRFProtect)."
+        return False, phrase(
+            "A CSRF check refused the probe. The vendor cannot know a token: exempt the "
+            "callback routes in whatever checks it (ours exempt themselves from "
+            "Flask-WTF's CSRFProtect)."
         )
     if met.status in (401, 403, 407) or (met.status == 200 and _LOGIN_FORM.search(met.body)):
-        return False, _wall(met.url, "asks for a login or refuses access")
+        return False, _wall(met.url, phrase("asks for a login or refuses access"))
     if met.status in (404, 405, 410):
-        return False, (
-            "Nothing of ours answers at your public callback URL. IDVERIFY_EXTERNAL_URL has to be "
-            "the address of this app, and a proxy in front has to pass the path on unchanged."
+        return False, phrase(
+            "Nothing of ours answers at your public callback URL. IDVERIFY_EXTERNAL_URL "
+            "has to be the address of this app, and a proxy in front has to pass the path "
+            "on unchanged."
         )
     if met.status in (502, 503, 504):
-        return False, "The proxy in front of the app cannot reach it; check the proxy and the app."
+        return False, phrase(
+            "The proxy in front of the app cannot reach it; check the proxy and the app."
+        )
     if met.status >= 500:
-        return False, "The server failed while answering; its error log says why."
-    return False, (
-        "Something else answers at your public callback URL (a proxy, a cache, a maintenance or "
-        "landing page). Let POST requests to the path pass to this app unchanged."
+        return False, phrase("The server failed while answering; its error log says why.")
+    return False, phrase(
+        "Something else answers at your public callback URL (a proxy, a cache, a "
+        "maintenance or landing page). Let POST requests to the path pass to this app "
+        "unchanged."
     )
 
 
 def _redirected(url: SplitResult, target: SplitResult) -> str:
     if url.scheme == "http" and target.scheme == "https" and url.hostname == target.hostname:
-        return (
-            f"{url.hostname} redirects from http to https, and the vendor follows no redirect: "
-            "begin IDVERIFY_EXTERNAL_URL with https://."
+        return phrase(
+            "%(hostname)s redirects from http to https, and the vendor follows no "
+            "redirect: begin IDVERIFY_EXTERNAL_URL with https://.",
+            hostname=url.hostname,
         )
     if _LOGIN_PATH.search(f"{target.hostname}{target.path}"):
         return _wall(
-            url, f"redirects to {target.path or target.hostname}, which looks like a login"
+            url,
+            phrase(
+                "redirects to %(place)s, which looks like a login",
+                place=target.path or target.hostname,
+            ),
         )
     where = target.path if target.hostname == url.hostname else f"{target.hostname}{target.path}"
-    return (
-        f"The callback URL redirects to {_without_key(where, url)}, and the vendor follows no "
-        "redirect: make IDVERIFY_EXTERNAL_URL the final address."
+    return phrase(
+        "The callback URL redirects to %(place)s, and the vendor follows no redirect: "
+        "make IDVERIFY_EXTERNAL_URL the final address.",
+        place=_without_key(where, url),
     )
 
 
 def _wall(url: SplitResult, what: str) -> str:
     routes = url.path.rpartition("/")[0]
-    return (
-        f"Something in front of the callback URL {what}. The vendor cannot sign in: let POST "
-        f"requests to {routes}/ pass (in a before_request of the app, a proxy, a firewall)."
+    return phrase(
+        "Something in front of the callback URL %(what)s. The vendor cannot sign in: "
+        "let POST requests to %(routes)s/ pass (in a before_request of the app, a "
+        "proxy, a firewall).",
+        what=what,
+        routes=routes,
     )
 
 
@@ -273,27 +299,35 @@ def _unreachable(error: Exception, url: SplitResult) -> str:
     host = url.hostname or ""
     port = url.port or (443 if url.scheme == "https" else 80)
     if isinstance(error, requests.exceptions.SSLError):
-        return (
-            f"No trusted TLS connection to {host}: the certificate is missing, expired, incomplete "
-            "or for another name. The vendor refuses it too."
+        return phrase(
+            "No trusted TLS connection to %(host)s: the certificate is missing, expired, "
+            "incomplete or for another name. The vendor refuses it too.",
+            host=host,
         )
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return (
-            f"{host} accepted no connection on port {port} in time. Is the app running there? If "
-            "it is, check DNS and firewall."
+        return phrase(
+            "%(host)s accepted no connection on port %(port)s in time. Is the app running "
+            "there? If it is, check DNS and firewall.",
+            host=host,
+            port=port,
         )
     if isinstance(error, (requests.Timeout, TimeoutError)):
-        return (
-            "No answer in time. A server that handles one request at a time (a development server "
-            "without threads, one single worker) cannot answer itself: run it with threads or two "
-            "workers and check again."
+        return phrase(
+            "No answer in time. A server that handles one request at a time (a development "
+            "server without threads, one single worker) cannot answer itself: run it with "
+            "threads or two workers and check again."
         )
     if isinstance(error, requests.exceptions.ProxyError):
-        return f"The outgoing proxy refused the way to {host}; check HTTPS_PROXY and NO_PROXY."
-    return (
-        f"{host} cannot be reached from here on port {port}. Is the app running there? If it is, "
-        "check DNS, firewall and IDVERIFY_EXTERNAL_URL. Callbacks may still arrive if only this "
-        "server cannot reach its own public address."
+        return phrase(
+            "The outgoing proxy refused the way to %(host)s; check HTTPS_PROXY and NO_PROXY.",
+            host=host,
+        )
+    return phrase(
+        "%(host)s cannot be reached from here on port %(port)s. Is the app running "
+        "there? If it is, check DNS, firewall and IDVERIFY_EXTERNAL_URL. Callbacks may "
+        "still arrive if only this server cannot reach its own public address.",
+        host=host,
+        port=port,
     )
 
 

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from .errors import ConfigurationError, DecryptionFailed, KeyUnavailable
+from .phrases import phrase
 
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _SEALED = re.compile(r"([A-Za-z0-9_-]{1,16}):([A-Za-z0-9_=-]+)")
@@ -126,20 +127,31 @@ class Keyring:
         found = _SEALED.fullmatch(sealed)
         if found is None:
             # It may be plain text: not even the part before the colon is quoted.
-            raise DecryptionFailed(f"A value of {context} is not what was sealed there.")
+            raise DecryptionFailed(
+                phrase("A value of %(context)s is not what was sealed there.", context=context)
+            )
         key_id, encoded = found.groups()
         cipher = self._ciphers.get(key_id)
         if cipher is None:
             raise KeyUnavailable(
-                f"A value of {context} was encrypted with key {key_id!r}, which is not in "
-                f"{self._setting}. Put that key back at the end of the list."
+                phrase(
+                    "A value of %(context)s was encrypted with key %(key_id)s, which is not in "
+                    "%(setting)s. Put that key back at the end of the list.",
+                    context=context,
+                    key_id=repr(key_id),
+                    setting=self._setting,
+                )
             )
         try:
             raw = urlsafe_b64decode(encoded)
             return cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], context.encode())
         except (InvalidTag, ValueError):
             raise DecryptionFailed(
-                f"A value of {context} does not decrypt: it was changed or copied from elsewhere."
+                phrase(
+                    "A value of %(context)s does not decrypt: it was changed or copied from "
+                    "elsewhere.",
+                    context=context,
+                )
             ) from None
 
 
@@ -169,8 +181,12 @@ class Macs:
         key = self._keys.get(key_id or self.current_id)
         if key is None:
             raise KeyUnavailable(
-                f"A digest was made with key {key_id!r}, which is not in {self._setting}. "
-                "Put that key back at the end of the list."
+                phrase(
+                    "A digest was made with key %(key_id)s, which is not in %(setting)s. Put that "
+                    "key back at the end of the list.",
+                    key_id=repr(key_id),
+                    setting=self._setting,
+                )
             )
         return hmac.new(key.material, data, hashlib.sha256).hexdigest()
 

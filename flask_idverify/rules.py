@@ -10,6 +10,7 @@ from typing import Any, Literal
 from . import countries as iso
 from .claims import Claim, IdType
 from .errors import InvalidPolicy
+from .phrases import phrase
 from .states import Reason
 
 Treatment = Literal["reject", "review", "accept"]
@@ -19,7 +20,7 @@ _Clean = Callable[[str, Any], Any]
 
 def _flag(field: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise InvalidPolicy(field, "expected true or false.")
+        raise InvalidPolicy(field, phrase("expected true or false."))
     return value
 
 
@@ -28,7 +29,12 @@ def _number(highest: int) -> _Clean:
         if value is None:
             return None
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= highest:
-            raise InvalidPolicy(field, f"expected a whole number from 1 to {highest}, or nothing.")
+            raise InvalidPolicy(
+                field,
+                phrase(
+                    "expected a whole number from 1 to %(highest)s, or nothing.", highest=highest
+                ),
+            )
         return value
 
     return clean
@@ -37,20 +43,27 @@ def _number(highest: int) -> _Clean:
 def _one_of(*words: str) -> _Clean:
     def clean(field: str, value: Any) -> str:
         if not isinstance(value, str) or value not in words:
-            raise InvalidPolicy(field, f"expected one of {', '.join(words)}.")
+            raise InvalidPolicy(field, phrase("expected one of %(words)s.", words=", ".join(words)))
         return str(value)
 
     return clean
 
 
-def _some(expected: str, is_good: Callable[[str], bool], absent: str = "any") -> _Clean:
+def _some(expected: str, is_good: Callable[[str], bool], absent: str = phrase("any")) -> _Clean:
     def clean(field: str, value: Any) -> frozenset[str] | None:
         if value is None:
             return None
         # An empty list may mean "any" or "none" to whoever wrote it; neither is guessed.
         is_list = isinstance(value, (list, tuple, set, frozenset)) and len(value) > 0
         if not is_list or not all(isinstance(item, str) and is_good(item) for item in value):
-            raise InvalidPolicy(field, f"expected a list of {expected}; leave it out for {absent}.")
+            raise InvalidPolicy(
+                field,
+                phrase(
+                    "expected a list of %(expected)s; leave it out for %(absent)s.",
+                    expected=expected,
+                    absent=absent,
+                ),
+            )
         return frozenset(map(str, value))
 
     return clean
@@ -64,12 +77,14 @@ _TREATMENTS = _one_of("reject", "review", "accept")
 _CLEAN: dict[str, _Clean] = {
     "match_name": _flag,
     "match_number": _flag,
-    "countries": _some("countries (ISO 3166-1 alpha-3 such as AUT, or XKX)", iso.is_known),
+    "countries": _some(phrase("countries (ISO 3166-1 alpha-3 such as AUT, or XKX)"), iso.is_known),
     "id_types": _some(" and ".join(IdType.__members__), IdType.__members__.__contains__),
     "minimum_age": _number(150),
     "expired_documents": _TREATMENTS,
     "on_warning": _TREATMENTS,
-    "required_capabilities": _some("names such as liveness", _is_capability, "the usual ones"),
+    "required_capabilities": _some(
+        phrase("names such as liveness"), _is_capability, phrase("the usual ones")
+    ),
     "duplicates": _TREATMENTS,
     "on_reversal": _one_of("flag", "revoke"),
     "max_attempts": _number(1000),
@@ -93,11 +108,16 @@ class _Rules:
     def _checked(cls, data: Mapping[str, Any]) -> dict[str, Any]:
         what = cls.__name__.lower()
         if not isinstance(data, Mapping):
-            raise InvalidPolicy(what, "expected an object of names and values.")
+            raise InvalidPolicy(what, phrase("expected an object of names and values."))
         for name in data:
             if name not in cls._names():
                 known = ", ".join(cls._names())
-                raise InvalidPolicy(str(name), f"is no field of the {what}; known are {known}.")
+                raise InvalidPolicy(
+                    str(name),
+                    phrase(
+                        "is no field of the %(what)s; known are %(known)s.", what=what, known=known
+                    ),
+                )
         return dict(data)
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,17 +6,24 @@ admin is told what was found. Texts of reasons stand in :mod:`.texts_reasons`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 
-from . import clock, countries, i18n, states
+from markupsafe import Markup
+
+from . import countries, formats, i18n, states
 from .claims import IdType
-from .i18n import LazyText, gettext, ngettext
+from .errors import IDVerifyError, InvalidInput
+from .i18n import LazyText, gettext
 from .i18n import lazy_gettext as _
 from .states import Status
 from .texts_reasons import REASONS, ReasonText
+
+#: Templates find all that people read in one place.
+translated = i18n.translated
+number, percent = i18n.number, formats.percent
+moment, day, last_day = formats.moment, formats.day, formats.last_day
+duration, wait_until, whole_minute = formats.duration, formats.wait_until, formats.whole_minute
 
 #: Label, kind (the colour of its badge) and a sentence for the user.
 _STATUSES: Mapping[Status, tuple[LazyText, str, LazyText]] = {
@@ -277,49 +284,25 @@ def return_hint(code: str | None) -> str | None:
 
 def sentence(message: str) -> str:
     """Return the message of an :class:`InvalidInput`, which follows a field's name, on its own."""
+    text = i18n.translated(message)
     # A host name at its beginning stays as it is.
-    word = message.partition(" ")[0]
-    return message[:1].upper() + message[1:] if word.isalpha() else message
+    word = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if word.isalpha() else text
 
 
-def moment(value: datetime, *, seconds: bool = False) -> str:
-    """Return a time for a page, in UTC and unambiguous in every country."""
-    shape = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
-    return gettext("%(time)s UTC", time=value.astimezone(timezone.utc).strftime(shape))
+def explanation(error: IDVerifyError) -> str:
+    """Return what an error itself says of what happened: for admins."""
+    if isinstance(error, InvalidInput):
+        return f"{error.field}: {translated(error.message)}"
+    return translated(error.args[0]) if error.args else str(error)
 
 
-def whole_minute(value: datetime) -> datetime:
-    """Return the first whole minute that is not before *value*: a page shows no seconds."""
-    minute = value.replace(second=0, microsecond=0)
-    return minute if minute == value else minute + timedelta(minutes=1)
-
-
-def number(value: int) -> str:
-    """Return a number for a page, its thousands apart."""
-    return f"{value:,}"
-
-
-def percent(share: float) -> str:
-    """Return a share, from 0 to 1, as whole percent."""
-    return f"{share:.0%}"
-
-
-def duration(seconds: float) -> str:
-    """Return a time to wait as people say it, rounded up: 1 minute, 50 minutes, 3 hours."""
-    minutes = max(1, math.ceil(seconds / 60))
-    if minutes < 100:
-        return ngettext("%(num)s minute", "%(num)s minutes", minutes)
-    return ngettext("%(num)s hour", "%(num)s hours", math.ceil(minutes / 60))
-
-
-def wait_until(end: datetime) -> str:
-    """Return how long it is until then, as people say it."""
-    return duration((end - clock.now()).total_seconds())
-
-
-def last_day(until: datetime) -> str:
-    """Return the last day that lies wholly before *until*, the first moment that does not count."""
-    return f"{until.astimezone(timezone.utc) - timedelta(microseconds=1):%Y-%m-%d}"
+def stored(message: str) -> str:
+    """Return what went wrong as the database kept it, in English: marked so where it stays that."""
+    text = translated(message)
+    if text != message or i18n.language().startswith("en"):
+        return text
+    return Markup('<span lang="en">{}</span>').format(text)
 
 
 def country(alpha3: str) -> str:

@@ -16,6 +16,7 @@ from .adapters.base import Adapter
 from .config import Settings
 from .errors import InvalidProvider, ProviderUnusable
 from .models import Provider
+from .phrases import phrase
 from .types import Account, Exchange, Transport
 
 #: Adapters keep connections and tokens, so they are kept; more providers than this is unusual.
@@ -81,7 +82,9 @@ class Vendors:
         try:
             adapter = self.make(provider.type, account)
         except InvalidProvider as error:
-            raise ProviderUnusable(f"Provider {provider.name!r}, {error}") from None
+            raise ProviderUnusable(
+                phrase("Provider %(name)s, %(error)s", name=repr(provider.name), error=error)
+            ) from None
         with self._lock:
             # An older adapter may be in use by another thread; it closes when nobody holds it.
             self._kept[provider.id] = (version, adapter)

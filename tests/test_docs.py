@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from gettext import GNUTranslations
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,7 @@ from flask_idverify.signals import identity_erased
 from tests.hosts import Host, consent, lena, make_host, served
 
 ROOT = Path(__file__).parent.parent
+TRANSLATING = "docs/translating.md"
 KEY = "q3ZkXo0m6l0bC1Yw2vHq0m8h5d7s9a1f3g5h7j9k1l0"
 
 
@@ -80,13 +85,14 @@ def test_every_snippet_belongs_to_a_test_below() -> None:
         "README.md": 3,
         "docs/api.md": 4,
         "docs/architecture.md": 0,
-        "docs/host.md": 11,
+        "docs/host.md": 12,
         "docs/keys.md": 0,
         "docs/personal-data.md": 2,
         "docs/policies.md": 1,
         "docs/sandbox.md": 2,
         "docs/scaling.md": 1,
         "docs/security.md": 0,
+        "docs/translating.md": 0,
     }
     languages = {
         found
@@ -241,9 +247,51 @@ def test_host_page_runs(sandbox: SandboxServer) -> None:
         host.add_provider(sandbox.url)
         goal = namespace["begin"](user, form, request, clock.now())
         assert goal.startswith(sandbox.url)
+        user_id = user.id
+    client = host.app.test_client()
+    client.get(f"/login/{user_id}")
+    for asked, lang in (("de-AT", "de"), ("zh-CN, en;q=0.8", "zh-Hans-CN"), ("fr, es;q=0.5", "es")):
+        page = client.get("/identity/", headers={"Accept-Language": asked}).text
+        assert f'<html lang="{lang}"' in page
     with host.app.app_context():
         host.db.session.remove()
         host.db.engine.dispose()
+
+
+def test_a_language_is_added_as_the_page_on_translating_says(tmp_path: Path) -> None:
+    renew, begin, compile_all = (block.splitlines() for block in blocks(TRANSLATING, "console"))
+    assert renew == ["python -m tests.catalogues"]
+    for name in ("flask_idverify", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+
+    def run(line: str) -> subprocess.CompletedProcess[str]:
+        words = shlex.split(line)
+        assert words[0] in ("pybabel", "python")
+        tool = ["-m", "babel.messages.frontend"] if words[0] == "pybabel" else []
+        return subprocess.run(
+            [sys.executable, *tool, *words[1:]],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert [run(line).returncode for line in begin] == [0, 0]
+    french = tmp_path / "flask_idverify/translations/fr/LC_MESSAGES/idverify.po"
+    untouched = french.read_text()
+    assert 'msgid "Passport"\nmsgstr ""' in untouched
+    french.write_text(
+        untouched.replace('msgid "Passport"\nmsgstr ""', 'msgid "Passport"\nmsgstr "Passeport"')
+    )
+    for line in compile_all:
+        assert run(line).returncode == 0
+    with french.with_suffix(".mo").open("rb") as file:
+        assert GNUTranslations(file).gettext("Passport") == "Passeport"
+    told = run(renew[0])
+    assert told.returncode == 1
+    assert "fr: " in told.stdout
+    assert "de: " in told.stdout
 
 
 def test_api_page_runs(sandbox: SandboxServer, tmp_path: Path) -> None:

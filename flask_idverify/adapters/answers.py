@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import VendorProtocolError
+from ..phrases import phrase
 from ..safe_json import loads
 
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
@@ -31,8 +32,10 @@ class Answer:
         kind = self.content_type.partition(";")[0].strip().lower()
         if kind in _PAGES or self.body.lstrip()[:1] == b"<":
             raise VendorProtocolError(
-                "The vendor answered with a web page; check that the endpoint is the vendor's API "
-                "and not a web page or proxy in front of it.",
+                phrase(
+                    "The vendor answered with a web page; check that the endpoint is the vendor's "
+                    "API and not a web page or proxy in front of it."
+                ),
                 status=self.status,
             )
 
@@ -47,8 +50,10 @@ class Answer:
             found = None
         if not isinstance(found, dict):
             raise VendorProtocolError(
-                "The vendor answered with something that is not a JSON object; check that the "
-                "endpoint is the vendor's API and not a web page or proxy in front of it.",
+                phrase(
+                    "The vendor answered with something that is not a JSON object; check that the "
+                    "endpoint is the vendor's API and not a web page or proxy in front of it."
+                ),
                 status=self.status,
             )
         return found

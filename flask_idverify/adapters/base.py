@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..errors import InvalidProvider, VendorRecordMissing
+from ..phrases import phrase
 from ..types import (
     Account,
     Callback,
@@ -81,7 +82,12 @@ class Adapter(ABC):
         for name in raw:
             if name not in known:
                 raise InvalidProvider(
-                    name, f"is no option of {cls.type}; known are {', '.join(sorted(known))}."
+                    name,
+                    phrase(
+                        "is no option of %(type)s; known are %(known)s.",
+                        type=cls.type,
+                        known=", ".join(sorted(known)),
+                    ),
                 )
         cleaned = {}
         for option in cls.options:
@@ -136,7 +142,7 @@ class Adapter(ABC):
         :raises VendorRecordMissing: the vendor has no such picture, or not any more.
         :raises VendorProtocolError: what came is too long or no picture.
         """
-        raise VendorRecordMissing("This vendor hands out no pictures.")
+        raise VendorRecordMissing(phrase("This vendor hands out no pictures."))
 
     def erase_account(self, account_id: str) -> None:  # noqa: B027 - nothing is a good default
         """Have the vendor delete a person's account and all it holds of them.
@@ -156,15 +162,20 @@ def _clean_option(option: Option, value: Any) -> str | int | None:
     """Return one option's value in its type, or ``None`` when it is left empty."""
     if value is None or (isinstance(value, str) and not value.strip()):
         if option.required:
-            raise InvalidProvider(option.name, "is required.")
+            raise InvalidProvider(option.name, phrase("is required."))
         return None
     if option.kind == "integer":
         return _clean_integer(option, value)
     text = str(value).strip()
     if option.kind == "choice" and text not in dict(option.choices):
-        raise InvalidProvider(option.name, f"expected one of {', '.join(dict(option.choices))}.")
+        raise InvalidProvider(
+            option.name,
+            phrase("expected one of %(choices)s.", choices=", ".join(dict(option.choices))),
+        )
     if option.pattern and not re.fullmatch(option.pattern, text):
-        raise InvalidProvider(option.name, f"is malformed; {option.help or option.pattern}")
+        raise InvalidProvider(
+            option.name, phrase("is malformed; %(hint)s", hint=option.help or option.pattern)
+        )
     return text
 
 
@@ -172,8 +183,10 @@ def _clean_integer(option: Option, value: Any) -> int:
     try:
         number = int(str(value).strip())
     except ValueError:
-        raise InvalidProvider(option.name, "expected a whole number.") from None
+        raise InvalidProvider(option.name, phrase("expected a whole number.")) from None
     if option.limits and not option.limits[0] <= number <= option.limits[1]:
         low, high = option.limits
-        raise InvalidProvider(option.name, f"expected a number from {low} to {high}.")
+        raise InvalidProvider(
+            option.name, phrase("expected a number from %(low)s to %(high)s.", low=low, high=high)
+        )
     return number

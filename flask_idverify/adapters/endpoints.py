@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import InvalidProvider
+from ..phrases import phrase
 
 # ASCII labels only; a non-ASCII host must arrive in Punycode, so that what is shown is what is met.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -51,22 +52,32 @@ def check_endpoint(
     base = _parse(_expanded(endpoint, vendor))
     loopback = _is_loopback(base.host)
     if base.scheme == "http" and not (loopback and allow_sandbox):
-        raise _refused("expected https://; plain http is for sandboxes on this machine only.")
+        raise _refused(
+            phrase("expected https://; plain http is for sandboxes on this machine only.")
+        )
     if loopback and allow_sandbox:
         return base.text
     if _is_vendor(base.host, vendor):
         if base.port is not None and not allow_sandbox:
-            raise _refused("expected the vendor's host without a port.")
+            raise _refused(phrase("expected the vendor's host without a port."))
         if base.path:
-            raise _refused(f"expected the base only, {base._replace(path='').text}, no path.")
+            raise _refused(
+                phrase(
+                    "expected the base only, %(text)s, no path.", text=base._replace(path="").text
+                )
+            )
         return base.text
     if any(_admits(entry, base, any_port=allow_sandbox) for entry in allowed):
         return base.text
     if host_is_address(base.host) and allow_sandbox:
         return base.text
     raise _refused(
-        f"{base.host} is not a host of this vendor; expected https:// and one of "
-        f"{', '.join(vendor)}. Other hosts are named in IDVERIFY_ALLOWED_ENDPOINTS."
+        phrase(
+            "%(host)s is not a host of this vendor; expected https:// and one of "
+            "%(vendor)s. Other hosts are named in IDVERIFY_ALLOWED_ENDPOINTS.",
+            host=base.host,
+            vendor=", ".join(vendor),
+        )
     )
 
 
@@ -78,7 +89,7 @@ def _expanded(endpoint: str, vendor: tuple[str, ...]) -> str:
     """Return the URL that a bare data centre or a bare host name stands for."""
     text = endpoint.strip() if isinstance(endpoint, str) else ""
     if not text:
-        raise _refused("is missing; expected a URL such as https://host.")
+        raise _refused(phrase("is missing; expected a URL such as https://host."))
     bare = text.lower()
     if _BARE.fullmatch(bare):
         for host in vendor:
@@ -91,26 +102,28 @@ def _expanded(endpoint: str, vendor: tuple[str, ...]) -> str:
 
 def _parse(text: str) -> _Base:
     if not text.isascii() or not text.isprintable() or any(mark in text for mark in '\\ "<>^`{|}%'):
-        raise _refused("holds characters a base URL cannot have; write foreign names in Punycode.")
+        raise _refused(
+            phrase("holds characters a base URL cannot have; write foreign names in Punycode.")
+        )
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise _refused("is no URL; expected something like https://host.") from None
+        raise _refused(phrase("is no URL; expected something like https://host.")) from None
     if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise _refused("expected a URL such as https://host.")
+        raise _refused(phrase("expected a URL such as https://host."))
     if "@" in parts.netloc:
-        raise _refused("must not hold a user name or password; they have their own fields.")
+        raise _refused(phrase("must not hold a user name or password; they have their own fields."))
     if "?" in text or "#" in text:
-        raise _refused("must not hold a query or a fragment.")
+        raise _refused(phrase("must not hold a query or a fragment."))
     if parts.netloc.endswith(":") or port == 0:
-        raise _refused("holds no usable port.")
+        raise _refused(phrase("holds no usable port."))
     host = parts.hostname.lower()
     if not host_is_address(host) and (not _is_name(host) or "[" in parts.netloc):
-        raise _refused("holds no valid host name.")
+        raise _refused(phrase("holds no valid host name."))
     path = parts.path.rstrip("/")
     if not _PATH.fullmatch(path):
-        raise _refused("holds a path that cannot be used; expected the base URL only.")
+        raise _refused(phrase("holds a path that cannot be used; expected the base URL only."))
     usual = {"https": 443, "http": 80}[parts.scheme]
     return _Base(parts.scheme, host, None if port == usual else port, path)
 

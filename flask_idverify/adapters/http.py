@@ -26,6 +26,7 @@ from ..errors import (
     VendorRefused,
     VendorUnavailable,
 )
+from ..phrases import phrase
 from ..types import Exchange, Transport
 from .answers import Answer, is_of_an_api
 from .deadline import PunctualAdapter
@@ -42,7 +43,7 @@ MAX_RETRY_AFTER = 10.0
 SANDBOX_HEADER = "X-IDVerify-Sandbox"
 
 #: A 404 that is no word of the vendor's on a record: nothing may be ended or ticked off by it.
-_NOWHERE = (
+_NOWHERE = phrase(
     "it is a page and not the vendor's word: there is no API at this address; check the endpoint, "
     "its region, that it holds no path, and any proxy in between."
 )
@@ -189,8 +190,10 @@ class HttpClient:
             ):
                 if SANDBOX_HEADER in response.headers and not self.transport.allow_sandbox:
                     return SandboxRefused(
-                        "The endpoint is a sandbox, whose decisions mean nothing; enter the "
-                        "vendor's own endpoint, or run the app with TESTING or DEBUG.",
+                        phrase(
+                            "The endpoint is a sandbox, whose decisions mean nothing; enter the "
+                            "vendor's own endpoint, or run the app with TESTING or DEBUG."
+                        ),
                         status=response.status_code,
                     )
                 return self._judge(response, _read(response, deadline, request.max_body), request)
@@ -204,7 +207,10 @@ class HttpClient:
         status = response.status_code
         if body is None:
             return VendorProtocolError(
-                f"The vendor's answer is longer than {request.max_body} bytes; check the endpoint.",
+                phrase(
+                    "The vendor's answer is longer than %(max_body)s bytes; check the endpoint.",
+                    max_body=request.max_body,
+                ),
                 status=status,
             )
         if 200 <= status < 300:
@@ -216,7 +222,7 @@ class HttpClient:
         elif status == 404 and not is_of_an_api(body):
             kind, hint = VendorProtocolError, _NOWHERE
         return kind(
-            f"The vendor answered HTTP {status}: {hint}",
+            phrase("The vendor answered HTTP %(status)s: %(hint)s", status=status, hint=hint),
             status=status,
             detail=self.redactor.detail(words(body)),
             retry_after=seconds(response.headers.get("Retry-After")),

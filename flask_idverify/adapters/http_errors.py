@@ -17,6 +17,7 @@ from ..errors import (
     VendorRejectedRequest,
     VendorUnavailable,
 )
+from ..phrases import phrase
 from ..safe_json import loads
 
 Failure = tuple[type[VendorError], str]
@@ -26,35 +27,53 @@ def explained(error: Exception, host: str) -> Failure:
     """Return what a broken exchange means to an admin; *error*'s own text may hold anything."""
     kind: type[VendorError] = VendorUnavailable
     if isinstance(error, (requests.exceptions.SSLError, ssl.SSLError)):
-        return kind, f"No trusted TLS connection to {host}; check certificates, proxy and clock."
+        return kind, phrase(
+            "No trusted TLS connection to %(host)s; check certificates, proxy and clock.", host=host
+        )
     if isinstance(error, requests.exceptions.ProxyError):
-        return kind, f"The proxy refused the way to {host}; check HTTPS_PROXY and NO_PROXY."
+        return kind, phrase(
+            "The proxy refused the way to %(host)s; check HTTPS_PROXY and NO_PROXY.", host=host
+        )
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return kind, f"{host} did not accept a connection in time; check network and firewall."
+        return kind, phrase(
+            "%(host)s did not accept a connection in time; check network and firewall.", host=host
+        )
     if isinstance(error, (requests.Timeout, TimeoutError)):
-        return kind, f"{host} did not answer in time; the vendor may be slow or down."
+        return kind, phrase(
+            "%(host)s did not answer in time; the vendor may be slow or down.", host=host
+        )
     if isinstance(error, (requests.exceptions.InvalidURL, UnicodeError)):
-        return VendorRejectedRequest, "The request has no valid URL; check the endpoint."
-    return kind, f"The connection to {host} failed; check network, DNS and the endpoint."
+        return VendorRejectedRequest, phrase("The request has no valid URL; check the endpoint.")
+    return kind, phrase(
+        "The connection to %(host)s failed; check network, DNS and the endpoint.", host=host
+    )
 
 
 _ADVICE: dict[int, Failure] = {
     401: (
         VendorRefused,
-        "it does not accept the credentials; check client id, client secret, and that the "
-        "endpoint is of the region and API generation they were issued for.",
+        phrase(
+            "it does not accept the credentials; check client id, client secret, and that "
+            "the endpoint is of the region and API generation they were issued for."
+        ),
     ),
     403: (
         VendorRefused,
-        "it refuses access; check the credentials and their permissions (start, retrieve and "
-        "delete), and that IDVERIFY_USER_AGENT names company and application.",
+        phrase(
+            "it refuses access; check the credentials and their permissions (start, "
+            "retrieve and delete), and that IDVERIFY_USER_AGENT names company and "
+            "application."
+        ),
     ),
     404: (
         VendorRecordMissing,
-        "it does not know the record; it was deleted, is not there yet, or the provider's endpoint "
-        "(also its region) or credentials have changed since the verification was started.",
+        phrase(
+            "it does not know the record; it was deleted, is not there yet, or the "
+            "provider's endpoint (also its region) or credentials have changed since the "
+            "verification was started."
+        ),
     ),
-    429: (VendorBusy, "its rate limit is reached; wait before the next request."),
+    429: (VendorBusy, phrase("its rate limit is reached; wait before the next request.")),
 }
 
 
@@ -63,15 +82,20 @@ def advice(status: int) -> Failure:
     if status in _ADVICE:
         return _ADVICE[status]
     if status >= 500:
-        return VendorUnavailable, "it is out of order; try again later."
+        return VendorUnavailable, phrase("it is out of order; try again later.")
     if status >= 400:
         return (
             VendorRejectedRequest,
-            "it does not accept the request; its own words say why. Check the provider's options.",
+            phrase(
+                "it does not accept the request; its own words say why. Check the provider's "
+                "options."
+            ),
         )
     return (
         VendorProtocolError,
-        "redirects are not followed, so that credentials go nowhere else; check the endpoint.",
+        phrase(
+            "redirects are not followed, so that credentials go nowhere else; check the endpoint."
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..errors import VendorProtocolError, VendorRejectedRequest
+from ..phrases import phrase
 from ..types import Image
 from .http import Answer
 
@@ -26,7 +27,7 @@ def known_name(name: str) -> str:
     """
     if name not in NAMES:
         raise VendorRejectedRequest(
-            f"There is no such picture; expected one of {', '.join(NAMES)}."
+            phrase("There is no such picture; expected one of %(names)s.", names=", ".join(NAMES))
         )
     return name
 
@@ -46,8 +47,10 @@ def image_of(answer: Answer) -> Image:
     beginning = _BEGINNINGS.get(kind)
     if beginning is None or not answer.body.startswith(beginning):
         raise VendorProtocolError(
-            "The vendor's answer is no JPEG or PNG picture, or not the one its content type "
-            "names; it was not shown. Check the endpoint.",
+            phrase(
+                "The vendor's answer is no JPEG or PNG picture, or not the one its content "
+                "type names; it was not shown. Check the endpoint."
+            ),
             status=answer.status,
         )
     return Image(kind, answer.body)

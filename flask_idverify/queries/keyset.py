@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 
 from ..errors import InvalidInput
+from ..phrases import phrase
 from ..service.sessions import session
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ def place(*, newer: str | None = None, older: str | None = None) -> Place | None
             pass
         else:
             return Place(moment, found[2], newer is not None)
-    raise InvalidInput("cursor", "is not one that a page of this list has given out")
+    raise InvalidInput("cursor", phrase("is not one that a page of this list has given out"))
 
 
 @dataclass(frozen=True)

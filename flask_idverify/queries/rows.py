@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, select
 
 from ..errors import DecryptionFailed, KeyUnavailable, NotFound
 from ..models import Base
+from ..phrases import phrase
 from ..service.sessions import session
 
 R = TypeVar("R", bound=Base)
@@ -30,16 +31,22 @@ class Unsealer:
             return None
 
 
-#: Classes of which people speak in other words.
-_WORDS = {"CallbackRow": "stored callback"}
+_MISSING = {
+    "Application": phrase("There is no application with this id."),
+    "CallbackRow": phrase("There is no stored callback with this id."),
+    "Identity": phrase("There is no identity with this id."),
+    "Link": phrase("There is no link with this id."),
+    "Provider": phrase("There is no provider with this id."),
+    "Verification": phrase("There is no verification with this id."),
+}
+_NOTHING = phrase("There is nothing with this id.")
 
 
 def one(table: type[R], key: str) -> R:
     """Return one row. Raises :class:`NotFound`."""
     row: R | None = session().get(table, key)
     if row is None:
-        word = _WORDS.get(table.__name__, table.__name__.lower())
-        raise NotFound(f"There is no {word} with this id.")
+        raise NotFound(_MISSING.get(table.__name__, _NOTHING))
     return row
 
 

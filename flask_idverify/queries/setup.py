@@ -11,6 +11,7 @@ from sqlalchemy.orm import selectinload
 from .. import runtime
 from ..errors import ConfigurationError, NotFound
 from ..models import Application, Link, Provider, Verification
+from ..phrases import phrase
 from ..service.sessions import session
 from ..types import Option
 from .keyset import CappedCount, capped, counts
@@ -77,7 +78,9 @@ def provider_type(name: str) -> ProviderType:
     for kind in provider_types():
         if kind.name == name:
             return kind
-    raise NotFound(f"No installed package speaks the provider type {name!r}.")
+    raise NotFound(
+        phrase("No installed package speaks the provider type %(name)s.", name=repr(name))
+    )
 
 
 def providers() -> list[ProviderUse]:
@@ -129,7 +132,7 @@ def link(application_id: str, link_id: str) -> Link:
     """Return one link of one application. Raises :class:`NotFound`."""
     row = one(Link, link_id)
     if row.application_id != application_id:
-        raise NotFound("This application has no such link.")
+        raise NotFound(phrase("This application has no such link."))
     return row
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from .. import audit, runtime
 from ..errors import InvalidPolicy, InvalidProvider, NotConfigured, NotFound
 from ..models import Application, Link, Provider
+from ..phrases import phrase
 from ..policy import Conditions, Policy
 from .named_rows import flush_unique, required
 from .providers import provider_named
@@ -36,9 +37,12 @@ def application_named(application: Application | str | None = None) -> Applicati
     if row is None:
         missing = NotConfigured if application is None else NotFound
         raise missing(
-            f"There is no application named {name!r}. Link a provider to it, under Applications in "
-            f"the admin pages, by `flask idverify link PROVIDER {name}`, or by "
-            f'idverify.link(provider, application="{name}").'
+            phrase(
+                "There is no application named '%(name)s'. Link a provider to it, under "
+                "Applications in the admin pages, by `flask idverify link PROVIDER "
+                '%(name)s`, or by idverify.link(provider, application="%(name)s").',
+                name=name,
+            )
         )
     return row
 
@@ -50,7 +54,7 @@ def add_application(name: str, display_name: str = "", *, actor: str) -> Applica
     """
     row = Application(name=required("name", name), display_name=_shown(display_name))
     if len(row.name) > 100:
-        raise InvalidProvider("name", "is longer than 100 characters.")
+        raise InvalidProvider("name", phrase("is longer than 100 characters."))
     flush_unique(row)
     audit.begin(session(), row.id)
     audit.append(session(), row.id, "application.added", actor=actor, facts={})
@@ -61,9 +65,9 @@ def _shown(display_name: str) -> str:
     """Return a display name as it is stored. Raises :class:`InvalidProvider`."""
     wanted = display_name.strip()
     if len(wanted) > 200:
-        raise InvalidProvider("display_name", "is longer than 200 characters.")
+        raise InvalidProvider("display_name", phrase("is longer than 200 characters."))
     if not wanted.isprintable():
-        raise InvalidProvider("display_name", "holds characters that cannot be printed.")
+        raise InvalidProvider("display_name", phrase("holds characters that cannot be printed."))
     return wanted
 
 
@@ -101,7 +105,7 @@ def link(
     :raises InvalidPolicy: naming the field of *policy* or *conditions* that cannot be used.
     """
     if position is not None and (type(position) is not int or position < 0):
-        raise InvalidPolicy("position", "expected a whole number from 0.")
+        raise InvalidPolicy("position", phrase("expected a whole number from 0."))
     provider = provider_named(provider)
     try:
         target = application_named(application)

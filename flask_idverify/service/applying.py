@@ -11,6 +11,7 @@ from .. import audit, clock
 from ..engines import retrying
 from ..errors import TransitionRefused
 from ..models import Verification
+from ..phrases import phrase
 from ..policy import Policy, judge
 from ..signals import decision_reversed
 from ..states import Status
@@ -39,7 +40,9 @@ def apply_outcome(
         return
     claim = verification.claim
     if claim is None:
-        raise TransitionRefused("The claim of this verification was erased; it cannot be judged.")
+        raise TransitionRefused(
+            phrase("The claim of this verification was erased; it cannot be judged.")
+        )
     if papers := papers_of(outcome.document):
         # The same papers on two accounts at once: the second must see the first.
         session.rollback()

@@ -18,6 +18,7 @@ from ..errors import (
     VerificationInProgress,
 )
 from ..models import Identity, VendorAccount, Verification
+from ..phrases import phrase
 from ..signals import verification_started
 from ..states import LOCKED_STANDINGS, Reason, Standing, Status
 from ..types import Started
@@ -63,7 +64,7 @@ def record(
         found = session.scalar(
             select(Verification).where(Verification.active_key == verification.active_key)
         )
-        raise VerificationInProgress("This verification is being started.", found) from None
+        raise VerificationInProgress(phrase("This verification is being started."), found) from None
     _require_their_own(session, verification, identity)
     if not verification.is_test:
         _state_claim(session, identity, claim)
@@ -101,7 +102,7 @@ def _require_their_own(session: Any, verification: Verification, identity: Ident
     )
     if own.rowcount != 1:
         session.rollback()
-        raise TransitionRefused("The user's identity was erased or closed a moment ago.")
+        raise TransitionRefused(phrase("The user's identity was erased or closed a moment ago."))
 
 
 def _state_claim(session: Any, identity: Identity, claim: Claim) -> None:
@@ -195,7 +196,9 @@ def _opened_too_late(session: Any, verification: Verification, started: Started)
     facts = {"verification": verification.id}
     audit.append(session, subject, "vendor.erasure_owed", actor=audit.SYSTEM, facts=facts)
     session.commit()
-    raise TransitionRefused("The user's data was erased while the verification was being started.")
+    raise TransitionRefused(
+        phrase("The user's data was erased while the verification was being started.")
+    )
 
 
 @retrying

@@ -17,6 +17,7 @@ from .. import clock
 from ..engines import retrying
 from ..errors import VendorBackedOff
 from ..models import CallbackRow, OutboxRow, Provider, Verification
+from ..phrases import phrase
 from .sessions import require_clean, session
 
 #: Ours, where the vendor names no time: doubles with each refusal in a row.
@@ -73,8 +74,10 @@ def require_peace_over(until: datetime | None) -> None:
     now = clock.now()
     if until is not None and until > now:
         raise VendorBackedOff(
-            "The vendor's rate limit was reached; nothing is sent to it before "
-            f"{until:%Y-%m-%d %H:%M:%S} UTC.",
+            phrase(
+                "The vendor's rate limit was reached; nothing is sent to it before %(until)s UTC.",
+                until=f"{until:%Y-%m-%d %H:%M:%S}",
+            ),
             retry_after=math.ceil((until - now).total_seconds()),
         )
 

@@ -10,6 +10,7 @@ from ..errors import (
     VendorBusy,
 )
 from ..models import Verification
+from ..phrases import phrase
 from ..policy import Policy
 from ..states import Reason, Status
 from .announcing import announce
@@ -18,6 +19,12 @@ from .results import refresh
 from .sessions import require_clean
 from .sessions import session as current_session
 from .transitions import conclude
+
+_HELD = {
+    Status.approved: phrase("The verification is approved already."),
+    Status.rejected: phrase("The verification is rejected already."),
+}
+_MOVED_ON = phrase("This verification cannot be decided so any more: it has moved on.")
 
 
 def decide(
@@ -34,23 +41,27 @@ def decide(
     """
     target = Status(status)
     if target not in (Status.approved, Status.rejected):
-        raise TransitionRefused("An admin decides 'approved' or 'rejected', nothing else.")
+        raise TransitionRefused(phrase("An admin decides 'approved' or 'rejected', nothing else."))
     signed = _signed(admin, reason)
     session = require_clean()
     session.refresh(verification)
     if verification.erased_at is not None:
-        raise TransitionRefused("This verification was erased; there is nothing left to decide on.")
+        raise TransitionRefused(
+            phrase("This verification was erased; there is nothing left to decide on.")
+        )
     if verification.is_test and target is Status.approved:
-        raise TransitionRefused("A test verification never verifies anybody.")
+        raise TransitionRefused(phrase("A test verification never verifies anybody."))
     if target is Status.approved and claims_another(verification):
         raise TransitionRefused(
-            "The identity is verified and locked with another claim; reset it first."
+            phrase("The identity is verified and locked with another claim; reset it first.")
         )
     identity = verification.identity
     if target is Status.approved and identity.is_verified and identity.claim != verification.claim:
         raise TransitionRefused(
-            "The user is verified with another claim than this attempt's. Reset the identity "
-            "first if this attempt is the right one."
+            phrase(
+                "The user is verified with another claim than this attempt's. Reset the "
+                "identity first if this attempt is the right one."
+            )
         )
     held = verification.status
     values = {"decided_by": admin, "rule": "admin"}
@@ -82,7 +93,7 @@ def decide(
             revoke(session, verification, actor=signed)
     if not moved:
         session.rollback()
-        raise TransitionRefused(f"The verification is {held} already.")
+        raise TransitionRefused(_HELD.get(held, _MOVED_ON))
     session.commit()
     session.refresh(verification)
     announce()
@@ -112,7 +123,7 @@ def cancel(
             current_session().rollback()
             current_session().refresh(verification)
     if admin is None and verification.status not in (Status.created, Status.started):
-        raise TransitionRefused("This verification is being checked or has ended already.")
+        raise TransitionRefused(phrase("This verification is being checked or has ended already."))
     session = require_clean()
     moved = conclude(
         session,
@@ -126,12 +137,12 @@ def cancel(
     )
     session.commit()
     if not moved:
-        raise TransitionRefused("This verification has ended already.")
+        raise TransitionRefused(phrase("This verification has ended already."))
     announce()
     return verification
 
 
 def _signed(admin: str, reason: str) -> str:
     if not admin or not admin.strip() or not reason.strip():
-        raise ReasonMissing("A decision needs the admin's name and a reason.")
+        raise ReasonMissing(phrase("A decision needs the admin's name and a reason."))
     return f"admin:{admin.strip()}"

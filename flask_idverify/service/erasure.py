@@ -13,6 +13,7 @@ from ..engines import retrying
 from ..errors import ErasureRefused, ReasonMissing, TransitionRefused
 from ..locking import permitted
 from ..models import Identity, Verification
+from ..phrases import phrase
 from ..signals import identity_erased
 from ..states import Reason, Standing, Status
 from . import wiping
@@ -61,7 +62,7 @@ def erase(identity: Identity, *, actor: str, reason: str = "") -> Erased:
     """
     name = actor.removeprefix("admin:")
     if not name.strip() or (actor != SELF and not reason.strip()):
-        raise ReasonMissing("An erasure needs the admin's name and a reason.")
+        raise ReasonMissing(phrase("An erasure needs the admin's name and a reason."))
     require_clean().rollback()
     identity_id = identity.id
     require_free(identity, "erasure", actor=actor, reason=reason)
@@ -78,7 +79,7 @@ def would_erase(identity: Identity) -> Erased:
     session = require_clean()
     hold = held(identity)
     if hold is not None:
-        raise ErasureRefused(f"Nothing can be erased. {hold}")
+        raise ErasureRefused(phrase("Nothing can be erased. %(hold)s", hold=hold))
     attempts = _attempts(session, identity.id)
     accounts = wiping.accounts_of(session, identity.user_id)
     return Erased(
@@ -116,7 +117,7 @@ def _erase(identity_id: str, actor: str, reason: str) -> Erased:
         )
     if taken.rowcount != 1:
         session.rollback()
-        raise TransitionRefused("This identity was erased already.")
+        raise TransitionRefused(phrase("This identity was erased already."))
     _stop(session, identity_id)  # one that began in between; now none can
     session.expire_all()
     identity = session.get_one(Identity, identity_id)

@@ -7,6 +7,7 @@ import logging
 from .. import audit, runtime
 from ..errors import DecryptionFailed, ErasureRefused, KeyUnavailable
 from ..models import Identity
+from ..phrases import phrase
 from .sessions import require_clean
 
 log = logging.getLogger("flask_idverify")
@@ -40,7 +41,7 @@ def held(identity: Identity) -> str | None:
         session.rollback()  # whatever the host's function has read or left
     if not answer:
         return None
-    return answer if isinstance(answer, str) else "A legal hold lies on this person's data."
+    return answer if isinstance(answer, str) else phrase("A legal hold lies on this person's data.")
 
 
 def require_free(identity: Identity, step: str, *, actor: str, reason: str) -> None:
@@ -61,5 +62,6 @@ def require_free(identity: Identity, step: str, *, actor: str, reason: str) -> N
         note=f"{reason.strip()} – {hold}".strip(" –"),
     )
     session.commit()
-    done = "erased" if step == "erasure" else step
-    raise ErasureRefused(f"Nothing was {done}. {hold}")
+    if step == "erasure":
+        raise ErasureRefused(phrase("Nothing was erased. %(hold)s", hold=hold))
+    raise ErasureRefused(phrase("Nothing was reset. %(hold)s", hold=hold))

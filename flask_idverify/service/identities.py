@@ -22,6 +22,7 @@ from ..errors import (
 )
 from ..locking import permitted
 from ..models import Application, Identity, Link, VendorAccount, Verification
+from ..phrases import phrase
 from ..policy import Policy, meets
 from ..states import Reason, Standing, Status
 from .announcing import announce
@@ -174,7 +175,7 @@ def reset(identity: Identity, *, admin: str, reason: str) -> Identity:
     :raises ErasureRefused: ``IDVERIFY_LEGAL_HOLD`` keeps the facts; audited.
     """
     if not admin.strip() or not reason.strip():
-        raise ReasonMissing("A reset needs the admin's name and a reason.")
+        raise ReasonMissing(phrase("A reset needs the admin's name and a reason."))
     current = require_clean()
     if identity.erased_at is not None:
         raise _erased()
@@ -226,7 +227,9 @@ def reset(identity: Identity, *, admin: str, reason: str) -> Identity:
 
 
 def _erased() -> TransitionRefused:
-    return TransitionRefused("This identity was erased; its user starts anew, with another.")
+    return TransitionRefused(
+        phrase("This identity was erased; its user starts anew, with another.")
+    )
 
 
 def former_identities(user_id: str) -> list[str]:

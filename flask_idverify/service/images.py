@@ -7,11 +7,12 @@ from sqlalchemy import select
 from .. import audit
 from ..errors import NotFound, ReasonMissing
 from ..models import Provider, Verification
+from ..phrases import phrase
 from ..types import FetchRequest, Image
 from .asking import asking
 from .sessions import require_clean
 
-_ERASED = "This verification was erased; its pictures are not shown any more."
+_ERASED = phrase("This verification was erased; its pictures are not shown any more.")
 
 
 def image_names(verification: Verification) -> tuple[str, ...]:
@@ -37,7 +38,7 @@ def image(verification: Verification, name: str, *, admin: str) -> Image:
     :raises VendorError: the vendor could not be asked, has deleted it, or sent no picture.
     """
     if not admin.strip():
-        raise ReasonMissing("A look at a picture needs the admin's name.")
+        raise ReasonMissing(phrase("A look at a picture needs the admin's name."))
     row_id = verification.id
     facts = {"verification": row_id, "image": name}
     provider, request, subject = _at_vendor(verification)
@@ -62,7 +63,9 @@ def _at_vendor(verification: Verification) -> tuple[Provider, FetchRequest, str]
     if verification.erased_at is not None:
         raise NotFound(_ERASED)
     if verification.vendor_reference is None:
-        raise NotFound("The vendor never opened this verification, so it has no pictures of it.")
+        raise NotFound(
+            phrase("The vendor never opened this verification, so it has no pictures of it.")
+        )
     request = FetchRequest(
         vendor_reference=verification.vendor_reference,
         account_id=verification.account_id,

@@ -7,17 +7,18 @@ from sqlalchemy.exc import IntegrityError
 
 from ..errors import InvalidProvider
 from ..models import Application, Provider
+from ..phrases import phrase
 from .sessions import session
 
 
 def required(field: str, value: str) -> str:
     """Return *value* without surrounding space. Raises :class:`InvalidProvider`."""
     if not isinstance(value, str) or not value.strip():
-        raise InvalidProvider(field, "is required.")
+        raise InvalidProvider(field, phrase("is required."))
     if len(value.strip()) > 255:
-        raise InvalidProvider(field, "is longer than 255 characters.")
+        raise InvalidProvider(field, phrase("is longer than 255 characters."))
     if not value.isprintable():
-        raise InvalidProvider(field, "holds characters that cannot be printed.")
+        raise InvalidProvider(field, phrase("holds characters that cannot be printed."))
     return value.strip()
 
 
@@ -26,7 +27,9 @@ def flush_unique(row: Provider | Application) -> None:
 
     The look beforehand spares the caller's transaction; the constraint wins the race.
     """
-    taken = InvalidProvider("name", f"{row.name!r} is taken; choose another.")
+    taken = InvalidProvider(
+        "name", phrase("%(name)s is taken; choose another.", name=repr(row.name))
+    )
     table = type(row)
     with session().no_autoflush:
         other = session().scalar(select(table.id).where(table.name == row.name, table.id != row.id))

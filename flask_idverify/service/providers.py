@@ -13,6 +13,7 @@ from ..adapters.endpoints import check_endpoint
 from ..encryption import digest_of_secret
 from ..errors import InvalidProvider, NotFound
 from ..models import Link, OutboxRow, Provider, VendorAccount, Verification
+from ..phrases import phrase
 from .backoff import forgive
 from .named_rows import flush_unique, required
 from .sessions import session
@@ -94,7 +95,10 @@ def change_provider(
     options_before = dict(provider.options)
     if type != provider.type and in_use(provider):
         raise InvalidProvider(
-            "type", "cannot change any more: verifications were made with it. Add another provider."
+            "type",
+            phrase(
+                "cannot change any more: verifications were made with it. Add another provider."
+            ),
         )
     moved = _moved(provider, type, client_id, endpoint)
     if moved is not None and not same_account and has_records(provider):
@@ -128,7 +132,7 @@ def change_provider(
 
 
 #: To whoever would turn a provider into another account of the vendor's.
-OTHER_ACCOUNT = (
+OTHER_ACCOUNT = phrase(
     "cannot change just so: the vendor has records of this account's verifications, and at another "
     "account it knows none of them. Running attempts would fail, and deletions would count as done "
     "that were never made. Add another provider for the other account and disable this one; or "
@@ -172,12 +176,12 @@ def _apply(
     app = runtime.current()
     if provider_type not in app.registry.types():
         known = ", ".join(sorted(app.registry.types()))
-        raise InvalidProvider("type", f"expected one of {known}.")
+        raise InvalidProvider("type", phrase("expected one of %(known)s.", known=known))
     cleaned = app.registry.get(provider_type).clean_options(options)
     normal = clean_endpoint(provider_type, required("endpoint", endpoint))
     provider.name = required("name", name)
     if len(provider.name) > 100:
-        raise InvalidProvider("name", "is longer than 100 characters.")
+        raise InvalidProvider("name", phrase("is longer than 100 characters."))
     provider.type = provider_type
     provider.client_id = required("client_id", client_id)
     provider.endpoint = normal
@@ -202,13 +206,16 @@ def delete_provider(provider: Provider, *, actor: str) -> None:
     if session().scalar(owed):
         raise InvalidProvider(
             "name",
-            "still owes deletions of personal data at the vendor and cannot be deleted before "
-            "they are done. `flask idverify work` tries them; `flask idverify doctor` tells why "
-            "they fail.",
+            phrase(
+                "still owes deletions of personal data at the vendor and cannot be deleted "
+                "before they are done. `flask idverify work` tries them; `flask idverify "
+                "doctor` tells why they fail."
+            ),
         )
     if in_use(provider):
         raise InvalidProvider(
-            "name", "is linked or has verifications and cannot be deleted. Disable it instead."
+            "name",
+            phrase("is linked or has verifications and cannot be deleted. Disable it instead."),
         )
     audit.append(session(), provider.id, "provider.deleted", actor=actor)
     forget_provider(session(), provider.id)
@@ -224,5 +231,11 @@ def provider_named(provider: Provider | str) -> Provider:
     row = session().scalar(known_by_name) if provider.isprintable() else None
     if row is None:
         known = ", ".join(session().scalars(select(Provider.name).order_by(Provider.name)))
-        raise NotFound(f"There is no provider named {provider!r}; known are: {known or 'none'}.")
+        raise NotFound(
+            phrase(
+                "There is no provider named %(provider)s; known are: %(known)s.",
+                provider=repr(provider),
+                known=known or "none",
+            )
+        )
     return row

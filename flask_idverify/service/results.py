@@ -16,6 +16,7 @@ from ..errors import (
     VendorUnavailable,
 )
 from ..models import Verification
+from ..phrases import phrase
 from ..policy import Policy
 from ..states import Status
 from ..types import Callback, FetchRequest, Outcome
@@ -115,12 +116,14 @@ def _require_ours(verification: Verification, outcome: Outcome, *, adopted: bool
         return
     if echo is None:
         raise VendorUnavailable(
-            "The vendor's record does not carry our reference yet; it is asked again later."
+            phrase("The vendor's record does not carry our reference yet; it is asked again later.")
         )
     raise VendorProtocolError(
-        "The vendor's record carries another reference than this verification's; it was not "
-        "applied. If one vendor account serves several installations, this one's reference "
-        "was mixed up."
+        phrase(
+            "The vendor's record carries another reference than this verification's; it "
+            "was not applied. If one vendor account serves several installations, this "
+            "one's reference was mixed up."
+        )
     )
 
 

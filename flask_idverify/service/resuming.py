@@ -20,6 +20,7 @@ from ..errors import (
     VerificationInProgress,
 )
 from ..models import Application, Identity, Link, Verification
+from ..phrases import phrase
 from ..states import Reason, Status
 from .announcing import announce
 from .asking import longest_operation
@@ -34,7 +35,9 @@ _CREATED_GRACE = timedelta(minutes=3)
 PATIENCE = 2.0
 _LOOK_EVERY = 0.1
 #: Of an attempt that another request was starting.
-FAILED = "The verification that was being started has ended a moment ago; the attempt says why."
+FAILED = phrase(
+    "The verification that was being started has ended a moment ago; the attempt says why."
+)
 
 
 def resume(
@@ -56,7 +59,7 @@ def resume(
             _end(found)
             return None
         if not same:
-            raise VerificationInProgress("Another verification is being started.", found)
+            raise VerificationInProgress(phrase("Another verification is being started."), found)
         _wait_for_the_vendor(session, found)
         if found.status is Status.created:
             return found
@@ -64,13 +67,14 @@ def resume(
         if same:
             return found
         raise VerificationInProgress(
-            "Another verification is open. Finish it, or cancel it to change the claim.", found
+            phrase("Another verification is open. Finish it, or cancel it to change the claim."),
+            found,
         )
     if found.status is Status.started:
         found = _settled(session, found)
     if found.status.is_final:
         return None
-    raise VerificationInProgress("This verification is not decided yet.", found)
+    raise VerificationInProgress(phrase("This verification is not decided yet."), found)
 
 
 def is_being_started(verification: Verification) -> bool:

@@ -12,6 +12,7 @@ from .. import clock, countries, runtime
 from ..claims import Claim
 from ..errors import AttemptLimitReached, ClaimNotAccepted, InvalidClaim, NoProvider
 from ..models import Application, Link, Provider, Verification
+from ..phrases import phrase
 from ..policy import Conditions, Policy, admits
 from ..states import UNCOUNTED, Reason
 from .backoff import require_peace_over
@@ -25,15 +26,23 @@ def routes(application: Application, claim: Claim, provider: Provider | str | No
     :raises InvalidClaim: its country does not exist; no vendor need be asked for that.
     """
     if not countries.is_known(claim.country):
-        raise InvalidClaim("country", "is no country; expected ISO 3166-1 alpha-3, or XKX.")
+        raise InvalidClaim("country", phrase("is no country; expected ISO 3166-1 alpha-3, or XKX."))
     links = [link for link in application.links if link.enabled and link.provider.enabled]
     if provider is not None:
         wanted = provider_named(provider)
         links = [link for link in links if link.provider_id == wanted.id]
     if not links:
         raise NoProvider(
-            f"The application {application.name!r} has no enabled provider"
-            f"{' of that name' if provider is not None else ''}: link one and enable it."
+            phrase(
+                "The application %(name)s has no enabled provider of that name: link one "
+                "and enable it.",
+                name=repr(application.name),
+            )
+            if provider is not None
+            else phrase(
+                "The application %(name)s has no enabled provider: link one and enable it.",
+                name=repr(application.name),
+            )
         )
     refusals = [_refusal(link, claim) for link in links]
     if found := [link for link, refusal in zip(links, refusals, strict=True) if refusal is None]:
@@ -44,7 +53,7 @@ def routes(application: Application, claim: Claim, provider: Provider | str | No
         else Reason.document_type_not_accepted
     )
     raise ClaimNotAccepted(
-        "No provider of this application accepts such a document.", reason=str(reason)
+        phrase("No provider of this application accepts such a document."), reason=str(reason)
     )
 
 
@@ -95,6 +104,6 @@ def require_attempts_left(identity_id: str, limit: int) -> None:
     ).all()
     if len(made) >= limit:
         raise AttemptLimitReached(
-            f"The user has used up {limit} attempts in 24 hours.",
+            phrase("The user has used up %(limit)s attempts in 24 hours.", limit=limit),
             retry_at=made[-1] + timedelta(hours=24),
         )

@@ -11,6 +11,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, scoped_
 
 from .. import runtime
 from ..errors import PendingChanges
+from ..phrases import phrase
 
 log = logging.getLogger("flask_idverify")
 
@@ -57,9 +58,11 @@ def require_clean() -> scoped_session[Any]:
     current = session()
     if current.new or current.dirty or current.deleted or current.info.get(_DIRTY):
         raise PendingChanges(
-            "db.session holds uncommitted changes, which this call would commit. Call "
-            "db.session.commit() (or rollback()) first: results of a vendor call must be "
-            "stored at once, on their own."
+            phrase(
+                "db.session holds uncommitted changes, which this call would commit. Call "
+                "db.session.commit() (or rollback()) first: results of a vendor call must be "
+                "stored at once, on their own."
+            )
         )
     return current
 

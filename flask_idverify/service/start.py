@@ -23,6 +23,7 @@ from ..errors import (
     VerificationInProgress,
 )
 from ..models import Application, Identity, Link, Provider, VendorAccount, Verification
+from ..phrases import phrase
 from ..policy import Policy
 from ..states import Status
 from ..types import StartRequest
@@ -73,7 +74,7 @@ def start(
     """
     found, _ = start_or_resume(user, claim, consent, application, provider, locale=locale)
     if found.status is Status.created:
-        raise VerificationInProgress("This verification is being started.", found)
+        raise VerificationInProgress(phrase("This verification is being started."), found)
     return found
 
 
@@ -164,7 +165,9 @@ def _require_open(identity: Identity, application: Application, claim: Claim) ->
     if not identity.is_verified:
         return
     if satisfies(identity, application):
-        raise AlreadyVerified("This user is verified already; nothing was sent to the vendor.")
+        raise AlreadyVerified(
+            phrase("This user is verified already; nothing was sent to the vendor.")
+        )
     if identity.claim != claim:
         raise IdentityLocked(
             "The identity is verified and locked: a further verification must use the same claim."
@@ -183,10 +186,14 @@ def _launch(  # noqa: PLR0917 - one caller per kind, named like the columns
     adapter = runtime.current().vendors.adapter(provider)
     if adapter.needs_consent and consent is None:
         raise ConsentMissing(
-            "This provider needs the user's consent (address, country, time) before it starts."
+            phrase(
+                "This provider needs the user's consent (address, country, time) before it starts."
+            )
         )
     if consent is not None and consent.obtained_at is None:
-        raise ConsentMissing("Consent without the time it was given (obtained_at) is no proof.")
+        raise ConsentMissing(
+            phrase("Consent without the time it was given (obtained_at) is no proof.")
+        )
     key = secrets.token_urlsafe(32)
     verification = Verification(
         user_id=identity.user_id,

@@ -114,7 +114,7 @@ def test_no_adapter_is_imported_before_it_is_asked_for() -> None:
 
 
 def test_adapters_know_neither_flask_nor_a_database() -> None:
-    ours = {"errors", "states", "claims", "types", "clock", "safe_json"}
+    ours = {"errors", "phrases", "states", "claims", "types", "clock", "safe_json"}
     folder = Path(adapters.__file__).parent
     own = {path.stem for path in folder.glob("*.py")}
     for path in folder.glob("*.py"):

@@ -197,3 +197,45 @@ def test_the_account_names_the_last_good_day(bank: Flask) -> None:
         db.session.commit()
     page = signed_in(bank, LENA).get("/account").text
     assert "<dt>Good until</dt><dd>2031-05-04</dd>" in page
+
+
+def chooses(client: FlaskClient, language: str, back: str = "/") -> TestResponse:
+    return post(client, "/language", language=language, next=back)
+
+
+def test_the_identity_pages_follow_the_language_that_is_chosen_in_the_header(bank: Flask) -> None:
+    client = signed_in(bank, LENA)
+    for language, lang, title in (
+        ("de", "de", "Verifizieren Sie Ihre Identität"),
+        ("es", "es", "Verifique su identidad"),
+        ("zh", "zh", "验证您的身份"),
+        ("en", "en", "Verify your identity"),
+    ):
+        assert chooses(client, language, "/identity/").location == "/identity/"
+        page = client.get("/identity/").text
+        assert f'<html lang="{lang}">' in page
+        assert f"<h1>{title}</h1>" in page
+        assert '<header class="top" lang="en">' in page
+        assert f'value="{language}" lang="{language}" aria-current="true"' in page
+
+
+def test_the_browsers_language_is_taken_until_one_is_chosen(bank: Flask) -> None:
+    client = signed_in(bank, LENA)
+    asked = {"Accept-Language": "fr, zh-CN;q=0.8, de;q=0.5"}
+    assert '<html lang="zh">' in client.get("/identity/", headers=asked).text
+    chooses(client, "es")
+    assert '<html lang="es">' in client.get("/identity/", headers=asked).text
+
+
+def test_the_banks_own_pages_stay_english_with_what_their_forms_say(bank: Flask) -> None:
+    client = bank.test_client()
+    chooses(client, "de")
+    page = post(client, "/sign-in").text
+    assert '<html lang="en">' in page
+    assert "This field is required." in page
+
+
+def test_a_language_that_is_not_offered_or_a_strange_way_back_changes_nothing(bank: Flask) -> None:
+    client = signed_in(bank, LENA)
+    assert chooses(client, "tlh", "//evil.example/").location == "/"
+    assert '<html lang="en">' in client.get("/identity/").text

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from flask_babel import Babel
 from flask_wtf import CSRFProtect
 from sqlalchemy import update
 
@@ -139,9 +140,9 @@ def test_what_cannot_be_on_a_document_is_refused_at_the_field(
 
 
 def test_a_user_finds_their_country_in_their_own_language(
-    lena_at: Person, monkeypatch: pytest.MonkeyPatch
+    lena_at: Person,
 ) -> None:
-    monkeypatch.setattr(i18n, "chosen_language", lambda: "de-AT")
+    Babel(lena_at.host.app, locale_selector=lambda: "de_AT")
     page = lena_at.browser.get(PAGE).text
     assert '<html lang="de-AT"' in page
     countries = re.findall(r'<option value="([A-Z]{3})">([^<]+)<', page.split('id="country"')[1])

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from ...errors import VendorBusy, VendorError, VendorRecordMissing
+from ...phrases import phrase
 from ...types import CheckStep
 from ..http import Answer
 from .values import mapping
@@ -20,13 +21,15 @@ def probe(name: str, ask: Callable[[], Answer]) -> CheckStep:
     try:
         ask()
     except VendorRecordMissing:
-        return CheckStep(name, True, "The credentials are accepted.", since(begun))
+        return CheckStep(name, True, phrase("The credentials are accepted."), since(begun))
     except VendorBusy as error:
-        message = "The vendor's rate limit is reached; the credentials could not be tried."
+        message = phrase("The vendor's rate limit is reached; the credentials could not be tried.")
         return CheckStep(name, False, message, since(begun), error.detail)
     except VendorError as error:
-        return CheckStep(name, False, str(error), since(begun), error.detail)
-    message = "The vendor answered for a record that cannot exist; is this a mock or a proxy?"
+        return CheckStep(name, False, error.args[0], since(begun), error.detail)
+    message = phrase(
+        "The vendor answered for a record that cannot exist; is this a mock or a proxy?"
+    )
     return CheckStep(name, False, message, since(begun))
 
 
@@ -41,7 +44,7 @@ def health(ask: Callable[[], Answer]) -> CheckStep:
     try:
         report = ask().object()
     except VendorError as error:
-        return CheckStep("health", False, str(error), since(begun), error.detail)
+        return CheckStep("health", False, error.args[0], since(begun), error.detail)
     status = _word(report.get("status"))
     ailing = sorted(
         f"{name} {_word(state)}"
@@ -49,7 +52,7 @@ def health(ask: Callable[[], Answer]) -> CheckStep:
         if name in _PARTS and _word(state) in ("DEGRADED", "DOWN")
     )
     shown = status if status in ("UP", "DEGRADED", "DOWN") else "unknown"
-    message = f"The vendor reports: {', '.join([shown, *ailing])}."
+    message = phrase("The vendor reports: %(states)s.", states=", ".join([shown, *ailing]))
     return CheckStep("health", status in ("UP", "DEGRADED"), message, since(begun))
 
 

@@ -16,6 +16,7 @@ from ...errors import (
     VendorRejectedRequest,
     VendorUnavailable,
 )
+from ...phrases import phrase
 from ...types import Account, Option, Started, StartRequest, Transport
 from ..base import Adapter
 from ..endpoints import host_is_address
@@ -63,6 +64,8 @@ RESERVED_PARAMETERS = frozenset(
 )
 # The stricter of two published sets (reference, 2B.3), plus what no reference of ours holds.
 _REFERENCE = re.compile(r"[^<>\"/;`%{}|\s]{1,100}")
+#: Stored ids, as an error names them.
+ACCOUNT_ID, VENDOR_REFERENCE = phrase("account id"), phrase("vendor reference")
 #: Seconds before a fresh result that is not readable yet is asked for again (reference, 2B.11).
 SETTLING = (1.0, 3.0, 8.0)
 
@@ -71,10 +74,10 @@ def report_label_option(limit: int) -> Option:
     """Return the option ``reporting_criteria``, whose length differs (reference, 2A.3, 2B.3)."""
     return Option(
         name="reporting_criteria",
-        label="Label for Jumio's reports",
+        label=phrase("Label for Jumio's reports"),
         kind="text",
         pattern=rf"[ -~]{{1,{limit}}}",
-        help=f"up to {limit} plain characters; no personal data.",
+        help=phrase("up to %(limit)s plain characters; no personal data.", limit=limit),
     )
 
 
@@ -82,30 +85,32 @@ def locale_option(choices: list[str]) -> Option:
     """Return the language setting, with the languages of one generation."""
     return Option(
         name="locale",
-        label="Language of the capture page",
+        label=phrase("Language of the capture page"),
         kind="choice",
         choices=tuple((code, code) for code in choices),
-        help="Used when the user's own language is unknown or not offered; empty is English.",
+        help=phrase(
+            "Used when the user's own language is unknown or not offered; empty is English."
+        ),
     )
 
 
 #: Where an account has a notice of its own, e.g. because of another contract with the vendor.
 PRIVACY_URL = Option(
     name="privacy_url",
-    label="Privacy notice for users",
+    label=phrase("Privacy notice for users"),
     kind="text",
     pattern=r"https://[!-~]{1,240}",
-    help="an address that begins with https://; empty is Jumio's own notice.",
+    help=phrase("an address that begins with https://; empty is Jumio's own notice."),
 )
 
 #: How long the link lives (reference, 2A.9 and 2B.10: 5 minutes to 60 days).
 TOKEN_LIFETIME = Option(
     name="token_lifetime",
-    label="Link lifetime in minutes",
+    label=phrase("Link lifetime in minutes"),
     kind="integer",
     default=30,
     limits=(5, 86400),
-    help="How long the link to the capture page can be opened.",
+    help=phrase("How long the link to the capture page can be opened."),
 )
 
 
@@ -139,13 +144,20 @@ class JumioAdapter(Adapter):
         for name in ("reference", "user_reference"):
             if not _REFERENCE.fullmatch(getattr(request, name)):
                 raise VendorRejectedRequest(
-                    f'{name} has to be 1 to 100 characters without spaces and <>"/;`%{{}}|.'
+                    phrase(
+                        '%(name)s has to be 1 to 100 characters without spaces and <>"/;`%%{}|.',
+                        name=name,
+                    )
                 )
         for name, limit in self.url_limits.items():
             problem = _url_problem(getattr(request, name), limit, self.transport.allow_sandbox)
             if problem:
                 raise VendorRejectedRequest(
-                    f"{name} {problem} Check IDVERIFY_EXTERNAL_URL and IDVERIFY_URL_PREFIX."
+                    phrase(
+                        "%(name)s %(problem)s Check IDVERIFY_EXTERNAL_URL and IDVERIFY_URL_PREFIX.",
+                        name=name,
+                        problem=problem,
+                    )
                 )
 
     def locale(self, wanted: str | None) -> str | None:
@@ -175,11 +187,15 @@ class JumioAdapter(Adapter):
         """
         known = identifier(vendor_reference)
         if known is None:
-            raise VendorProtocolError("The vendor's answer to the start holds no usable reference.")
+            raise VendorProtocolError(
+                phrase("The vendor's answer to the start holds no usable reference.")
+            )
         if not is_page_url(redirect_url, allow_http=self.transport.allow_sandbox):
             raise VendorProtocolError(
-                "The vendor's answer to the start holds no https link to the capture page; in "
-                "the vendor's portal, configure a domain prefix for the web client."
+                phrase(
+                    "The vendor's answer to the start holds no https link to the capture page; in "
+                    "the vendor's portal, configure a domain prefix for the web client."
+                )
             )
         lifetime = timedelta(minutes=int(self.settings["token_lifetime"]))
         return Started(
@@ -203,7 +219,7 @@ class JumioAdapter(Adapter):
                 return ask()
             except VendorRecordMissing as error:
                 raise VendorUnavailable(
-                    "The vendor does not show this result; it is asked again later.",
+                    phrase("The vendor does not show this result; it is asked again later."),
                     status=error.status,
                 ) from None
         # The default back-off of half a second gives the reference's 1, 3 and 8 seconds.
@@ -224,7 +240,9 @@ def path_id(value: str | None, name: str) -> str:
     """Return a stored id that is going into a path; nothing else than an id may get there."""
     found = identifier(value)
     if found is None:
-        raise VendorRejectedRequest(f"The stored {name} is missing or is no id of this vendor.")
+        raise VendorRejectedRequest(
+            phrase("The stored %(name)s is missing or is no id of this vendor.", name=name)
+        )
     return found
 
 
@@ -260,19 +278,22 @@ def _url_problem(url: str, limit: int, lenient: bool) -> str | None:
     :param lenient: local addresses are admitted, since a sandbox admits them.
     """
     if not is_page_url(url, allow_http=True):
-        return "is no absolute URL in ASCII (write foreign host names in Punycode)."
+        return phrase("is no absolute URL in ASCII (write foreign host names in Punycode).")
     if len(url) > limit:
-        return f"is longer than the {limit} characters that the vendor takes."
+        return phrase("is longer than the %(limit)s characters that the vendor takes.", limit=limit)
     parts = urlsplit(url)
     if parts.fragment or "#" in url:
-        return "must not hold a fragment."
+        return phrase("must not hold a fragment.")
     taken = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
     if taken & RESERVED_PARAMETERS:
-        return f"must not hold {', '.join(sorted(taken & RESERVED_PARAMETERS))} in its query."
+        return phrase(
+            "must not hold %(names)s in its query.",
+            names=", ".join(sorted(taken & RESERVED_PARAMETERS)),
+        )
     if lenient:
         return None
     if parts.scheme != "https":
-        return "has to begin with https://."
+        return phrase("has to begin with https://.")
     if parts.netloc.rpartition("]")[2].count(":") or host_is_address(parts.hostname or ""):
-        return "must name a host without a port; the vendor takes no IP addresses."
+        return phrase("must name a host without a port; the vendor takes no IP addresses.")
     return None

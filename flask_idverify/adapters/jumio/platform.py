@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import VendorError, VendorProtocolError, VendorRecordMissing, VendorRefused
+from ...phrases import phrase
 from ...types import (
     Account,
     Callback,
@@ -25,9 +26,11 @@ from ..images import ACCEPT, MAX_BYTES, image_of, in_order, known_name
 from .callbacks import parse_platform
 from .checks import health, probe, since
 from .common import (
+    ACCOUNT_ID,
     LOCALES,
     PRIVACY_URL,
     TOKEN_LIFETIME,
+    VENDOR_REFERENCE,
     JumioAdapter,
     locale_option,
     path_id,
@@ -49,7 +52,7 @@ class JumioPlatform(JumioAdapter):
     """Speaks the Jumio Platform (KYX): OAuth2, an account per person, executions of workflows."""
 
     type = "Jumio Platform"
-    summary = "Jumio Platform (KYX): OAuth2 client, workflow key, needs the user's consent."
+    summary = phrase("Jumio Platform (KYX): OAuth2 client, workflow key, needs the user's consent.")
     endpoint_example = "https://amer-1.jumio.ai"
     vendor_hosts = (
         "amer-1.jumio.ai",
@@ -64,24 +67,24 @@ class JumioPlatform(JumioAdapter):
     options = (
         Option(
             name="workflow_key",
-            label="Workflow key",
+            label=phrase("Workflow key"),
             kind="text",
             default="10011",
             required=True,
             pattern=r"[A-Za-z0-9_-]{1,64}",
-            help="as the Jumio portal names it, e.g. 10011 (ID and identity).",
+            help=phrase("as the Jumio portal names it, e.g. 10011 (ID and identity)."),
         ),
         locale_option(_LOCALES),
         TOKEN_LIFETIME,
         Option(
             name="preset",
-            label="Country and document type",
+            label=phrase("Country and document type"),
             kind="choice",
             default="claim",
             choices=(
-                ("claim", "Suggested to the user"),
-                ("claim_fixed", "Fixed as the user stated"),
-                ("none", "The page asks"),
+                ("claim", phrase("Suggested to the user")),
+                ("claim_fixed", phrase("Fixed as the user stated")),
+                ("none", phrase("The page asks")),
             ),
         ),
         report_label_option(255),
@@ -116,11 +119,15 @@ class JumioPlatform(JumioAdapter):
         url = f"{self.hosts.account}/api/v1/accounts"
         answer = self._again(url, request.account_id, payload) if request.account_id else None
         if answer is None:
-            nowhere = "it has no accounts at this endpoint; check the endpoint and its region."
+            nowhere = phrase(
+                "it has no accounts at this endpoint; check the endpoint and its region."
+            )
             answer = self._call("POST", url, payload, not_found=nowhere).object()
         account_id = identifier(mapping(answer.get("account")).get("id"))
         if account_id is None:
-            raise VendorProtocolError("The vendor's answer to the start holds no account id.")
+            raise VendorProtocolError(
+                phrase("The vendor's answer to the start holds no account id.")
+            )
         return self.started(
             answer,
             vendor_reference=mapping(answer.get("workflowExecution")).get("id"),
@@ -131,15 +138,17 @@ class JumioPlatform(JumioAdapter):
 
     def fetch(self, request: FetchRequest) -> Outcome:
         """Ask for the status, and for the details once it has ended (2B.5, 2B.6, 2B.11)."""
-        account = path_id(request.account_id, "account id")
-        execution = path_id(request.vendor_reference, "vendor reference")
+        account = path_id(request.account_id, ACCOUNT_ID)
+        execution = path_id(request.vendor_reference, VENDOR_REFERENCE)
         url = self._execution(account, execution)
         repeat = request.patient
         answered = self._call("GET", f"{url}/status", repeat=repeat).object()
         found = mapping(answered.get("workflowExecution"))
         status = word(found.get("status"))
         if not status or (found.get("id") and not same(found["id"], execution)):
-            raise VendorProtocolError("The vendor's status answer is not about what was asked.")
+            raise VendorProtocolError(
+                phrase("The vendor's status answer is not about what was asked.")
+            )
         if not ended(status):
             return Outcome(progress(status), account_id=account)
 
@@ -154,7 +163,9 @@ class JumioPlatform(JumioAdapter):
         else:
             answer = self.when_settled(details, patient=repeat)
             if answer.get("wipedOutAt") and not mapping(answer.get("capabilities")):
-                raise VendorRecordMissing("The vendor has wiped this result; nothing can be read.")
+                raise VendorRecordMissing(
+                    phrase("The vendor has wiped this result; nothing can be read.")
+                )
         return outcome_of(answer, status=status, required_checks=request.required_checks)
 
     @classmethod
@@ -168,9 +179,9 @@ class JumioPlatform(JumioAdapter):
         try:
             self.tokens.renew()  # the step shows what the vendor says today
         except VendorError as error:
-            steps = [CheckStep("token", False, str(error), since(begun), error.detail)]
+            steps = [CheckStep("token", False, error.args[0], since(begun), error.detail)]
         else:
-            message = "The vendor issued a token for these credentials."
+            message = phrase("The vendor issued a token for these credentials.")
             steps = [CheckStep("token", True, message, since(begun))]
             url = self._execution(str(uuid.uuid4()), str(uuid.uuid4()))
             steps.append(probe("retrieval", lambda: self._call("GET", url, repeat=False)))
@@ -183,13 +194,13 @@ class JumioPlatform(JumioAdapter):
     def erase(self, vendor_reference: str, account_id: str | None = None) -> None:
         """Delete one execution at the vendor, irreversibly (reference, 2B.2)."""
         url = self._execution(
-            path_id(account_id, "account id"), path_id(vendor_reference, "vendor reference")
+            path_id(account_id, ACCOUNT_ID), path_id(vendor_reference, VENDOR_REFERENCE)
         )
         self._delete(url)
 
     def erase_account(self, account_id: str) -> None:
         """Delete an account with all its executions, irreversibly (reference, 2B.2)."""
-        self._delete(f"{self.hosts.retrieval}/api/v1/accounts/{path_id(account_id, 'account id')}")
+        self._delete(f"{self.hosts.retrieval}/api/v1/accounts/{path_id(account_id, ACCOUNT_ID)}")
 
     def images(self, request: FetchRequest) -> tuple[str, ...]:
         """Read which pictures there are from the details (reference, 2B.6 and 2B.7)."""
@@ -199,9 +210,9 @@ class JumioPlatform(JumioAdapter):
         """Ask for one picture, by a URL of our own making: no ``href`` is followed (2B.2, 2B.7)."""
         found = self._parts(request).get(known_name(name))
         if found is None:
-            raise VendorRecordMissing("The vendor has no such picture, or has deleted it.")
+            raise VendorRecordMissing(phrase("The vendor has no such picture, or has deleted it."))
         credential, classifier = found
-        account = path_id(request.account_id, "account id")
+        account = path_id(request.account_id, ACCOUNT_ID)
         base = f"{self.hosts.retrieval}/api/v1/accounts/{account}"
         return image_of(
             self._call(
@@ -214,8 +225,8 @@ class JumioPlatform(JumioAdapter):
         )
 
     def _parts(self, request: FetchRequest) -> dict[str, tuple[str, str]]:
-        account = path_id(request.account_id, "account id")
-        execution = path_id(request.vendor_reference, "vendor reference")
+        account = path_id(request.account_id, ACCOUNT_ID)
+        execution = path_id(request.vendor_reference, VENDOR_REFERENCE)
         answer = self._details(account, execution, repeat=request.patient)
         return parts_of(answer.get("credentials"))
 
@@ -227,7 +238,9 @@ class JumioPlatform(JumioAdapter):
         if not same(mapping(answer.get("workflow")).get("id"), execution) or (
             other_account and not same(other_account, account)
         ):
-            raise VendorProtocolError("The vendor answered about another execution than asked.")
+            raise VendorProtocolError(
+                phrase("The vendor answered about another execution than asked.")
+            )
         return answer
 
     def _delete(self, url: str) -> None:
@@ -240,7 +253,7 @@ class JumioPlatform(JumioAdapter):
         self, url: str, account_id: str, payload: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
         """Start on an existing account, or return ``None`` when the vendor has deleted it."""
-        known = path_id(account_id, "account id")
+        known = path_id(account_id, ACCOUNT_ID)
         try:
             return self._call("PUT", f"{url}/{known}", payload).object()
         except VendorRecordMissing:
@@ -284,5 +297,7 @@ class JumioPlatform(JumioAdapter):
             authorization=self.basic,
             form={"grant_type": "client_credentials"},
             # Whoever asks for a record takes its 404 for "deleted".
-            not_found="it has no token service at this endpoint; check endpoint and region.",
+            not_found=phrase(
+                "it has no token service at this endpoint; check endpoint and region."
+            ),
         )

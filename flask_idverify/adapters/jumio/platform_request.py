@@ -9,6 +9,7 @@ from typing import Any
 from ...claims import STATE_REQUIRED, Consent
 from ...clock import now
 from ...errors import ConsentMissing
+from ...phrases import phrase
 from ...types import StartRequest
 
 #: How the claim presets the page (``predefinedType``).
@@ -63,8 +64,10 @@ def consent_block(consent: Consent | None) -> dict[str, Any]:
     """Return the ``userConsent`` block (reference, 2B.3), or refuse before anything is sent."""
     if consent is None:
         raise ConsentMissing(
-            "The vendor needs the user's consent to the capture of face and papers; ask for it "
-            "and pass a Consent."
+            phrase(
+                "The vendor needs the user's consent to the capture of face and papers; ask "
+                "for it and pass a Consent."
+            )
         )
     location = {"country": consent.country}
     if consent.state and consent.country in STATE_REQUIRED:
@@ -72,13 +75,17 @@ def consent_block(consent: Consent | None) -> dict[str, Any]:
     block: dict[str, Any] = {"userIp": consent.ip, "userLocation": location}
     if consent.obtained_at is not None:
         if consent.obtained_at < now() - _CONSENT_AGE:
-            raise ConsentMissing("The consent is older than three years; ask the user again.")
+            raise ConsentMissing(
+                phrase("The consent is older than three years; ask the user again.")
+            )
         moment = consent.obtained_at.astimezone(timezone.utc)
         stamp = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
         block["consent"] = {"obtained": "yes", "obtainedAt": stamp}
     elif consent.country == "USA":
         raise ConsentMissing(
-            "For users in the USA the vendor needs the time of the consent; pass obtained_at."
+            phrase(
+                "For users in the USA the vendor needs the time of the consent; pass obtained_at."
+            )
         )
     return block
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ...clock import now
 from ...errors import VendorError, VendorProtocolError
+from ...phrases import phrase
 from ...safe_json import loads
 from ...types import TokenCache
 from ..http import Answer
@@ -116,7 +117,9 @@ class TokenSource:
         value = found.get("access_token")
         if not isinstance(value, str) or not _is_header_safe(value):
             raise VendorProtocolError(
-                "The vendor's token answer holds no usable access_token; check the endpoint."
+                phrase(
+                    "The vendor's token answer holds no usable access_token; check the endpoint."
+                )
             )
         life = _life(value, score(found.get("expires_in")), _date(answer.date) or now())
         # A tenth of a short life, five minutes of a long one: no loop of renewals either way.
@@ -170,5 +173,5 @@ def _is_header_safe(value: str) -> bool:
 def _again(error: VendorError) -> VendorError:
     """Return a fresh copy: one exception object must not be raised by several threads."""
     return type(error)(
-        str(error), status=error.status, detail=error.detail, retry_after=error.retry_after
+        error.args[0], status=error.status, detail=error.detail, retry_after=error.retry_after
     )

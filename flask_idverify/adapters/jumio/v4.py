@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import VendorProtocolError, VendorRecordMissing
+from ...phrases import phrase
 from ...states import Status
 from ...types import (
     Callback,
@@ -25,6 +26,7 @@ from .common import (
     LOCALES,
     PRIVACY_URL,
     TOKEN_LIFETIME,
+    VENDOR_REFERENCE,
     JumioAdapter,
     locale_option,
     path_id,
@@ -36,12 +38,12 @@ from .values import items, mapping, same
 
 #: What is verified and how it is captured (reference, 2A.3).
 WORKFLOWS = (
-    ("200", "ID and face: camera or upload"),
-    ("201", "ID and face: camera only"),
-    ("202", "ID and face: upload only"),
-    ("100", "ID only: camera or upload"),
-    ("101", "ID only: camera only"),
-    ("102", "ID only: upload only"),
+    ("200", phrase("ID and face: camera or upload")),
+    ("201", phrase("ID and face: camera only")),
+    ("202", phrase("ID and face: upload only")),
+    ("100", phrase("ID only: camera or upload")),
+    ("101", phrase("ID only: camera only")),
+    ("102", phrase("ID only: upload only")),
 )
 
 
@@ -49,28 +51,30 @@ class JumioV4(JumioAdapter):
     """Speaks Netverify Web v4: HTTP Basic, one reference per transaction."""
 
     type = "Jumio"
-    summary = "Jumio API v4 (Netverify Web): API token and secret, one call per verification."
+    summary = phrase(
+        "Jumio API v4 (Netverify Web): API token and secret, one call per verification."
+    )
     endpoint_example = "https://netverify.com"
     vendor_hosts = ("netverify.com", "*.netverify.com", "core-sgp.jumio.com", "api.jumio.com")
     options = (
         Option(
             name="workflow_id",
-            label="What is verified",
+            label=phrase("What is verified"),
             kind="choice",
             default="200",
             choices=WORKFLOWS,
-            help="Face workflows need Identity Verification enabled on the Jumio account.",
+            help=phrase("Face workflows need Identity Verification enabled on the Jumio account."),
         ),
         locale_option(LOCALES),
         TOKEN_LIFETIME,
         Option(
             name="preset",
-            label="Country and document type",
+            label=phrase("Country and document type"),
             kind="choice",
             default="claim",
             choices=(
-                ("claim", "As the user stated"),
-                ("none", "The page asks"),
+                ("claim", phrase("As the user stated")),
+                ("none", phrase("The page asks")),
             ),
         ),
         report_label_option(100),
@@ -109,7 +113,9 @@ class JumioV4(JumioAdapter):
             url,
             authorization=self.basic,
             payload=payload,
-            not_found="it has no API v4 at this endpoint; check the endpoint and its region.",
+            not_found=phrase(
+                "it has no API v4 at this endpoint; check the endpoint and its region."
+            ),
         ).object()
         return self.started(
             answer,
@@ -120,11 +126,11 @@ class JumioV4(JumioAdapter):
 
     def fetch(self, request: FetchRequest) -> Outcome:
         """Ask for the status, and for the details once it is no longer ``PENDING`` (2A.10)."""
-        scan = path_id(request.vendor_reference, "vendor reference")
+        scan = path_id(request.vendor_reference, VENDOR_REFERENCE)
         repeat = request.patient
         status = progress(self._get(scan, repeat=repeat).get("status"))
         if not status:
-            raise VendorProtocolError("The vendor's status answer holds no status.")
+            raise VendorProtocolError(phrase("The vendor's status answer holds no status."))
         if status == "FAILED":
             try:
                 details = self._get(scan, "/data", repeat=repeat)
@@ -170,7 +176,7 @@ class JumioV4(JumioAdapter):
 
     def images(self, request: FetchRequest) -> tuple[str, ...]:
         """Ask for the list of pictures; its addresses are not believed (reference, 2A.7)."""
-        scan = path_id(request.vendor_reference, "vendor reference")
+        scan = path_id(request.vendor_reference, VENDOR_REFERENCE)
         answer = self._get(scan, "/images", repeat=request.patient)
         listed = (mapping(item).get("classifier") for item in items(answer.get("images")))
         # Numbers from 1, in no particular order: one address more is one number more.
@@ -182,7 +188,7 @@ class JumioV4(JumioAdapter):
 
     def image(self, request: FetchRequest, name: str) -> Image:
         """Ask for one picture, by a URL of our own making (reference, 2A.2 and 2A.7)."""
-        scan = path_id(request.vendor_reference, "vendor reference")
+        scan = path_id(request.vendor_reference, VENDOR_REFERENCE)
         part = known_name(name).replace("_", "/")
         return image_of(
             self.http.call(
@@ -197,7 +203,7 @@ class JumioV4(JumioAdapter):
 
     def erase(self, vendor_reference: str, account_id: str | None = None) -> None:
         """Delete one transaction at the vendor, irreversibly (reference, 2A.2)."""
-        scan = path_id(vendor_reference, "vendor reference")
+        scan = path_id(vendor_reference, VENDOR_REFERENCE)
         try:
             self.http.call("DELETE", self._scan(scan), authorization=self.basic).require_no_page()
         except VendorRecordMissing:
@@ -211,5 +217,7 @@ class JumioV4(JumioAdapter):
         url = self._scan(scan) + part
         answer = self.http.call("GET", url, authorization=self.basic, repeat=repeat).object()
         if not same(answer.get("scanReference"), scan):
-            raise VendorProtocolError("The vendor answered about another transaction than asked.")
+            raise VendorProtocolError(
+                phrase("The vendor answered about another transaction than asked.")
+            )
         return answer

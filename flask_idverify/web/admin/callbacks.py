@@ -8,7 +8,7 @@ from typing import Any
 from flask import request
 from flask.typing import ResponseReturnValue
 
-from ... import clock, dispatch, queries, service, workers
+from ... import clock, dispatch, queries, service, texts, workers
 from ...i18n import gettext as _
 from ...i18n import ngettext
 from ...models import Provider
@@ -72,10 +72,13 @@ def replay_callback(callback_id: str) -> ResponseReturnValue:
 
 def _peace(provider: Provider) -> str:
     """Say until when callbacks wait for a vendor's peace to end; empty when it wants none."""
-    if not provider.is_backed_off:
+    until = provider.backed_off_until
+    if until is None or not provider.is_backed_off:
         return ""
-    until = f"{provider.backed_off_until:%H:%M:%S}"
-    return _("Due now, and waiting until %(until)s UTC: the vendor's rate limit.", until=until)
+    return _(
+        "Due now, and waiting until %(time)s: the vendor's rate limit.",
+        time=texts.moment(until, seconds=True),
+    )
 
 
 @blueprint.post("/providers/<provider_id>/callbacks/replay")

@@ -125,4 +125,4 @@ def blame(form: Form, error: InvalidInput, names: dict[str, str] | None = None) 
     if name in fields:
         fields[name].errors = [*fields[name].errors, texts.sentence(error.message)]
     else:
-        form.form_errors.append(str(error))
+        form.form_errors.append(texts.explanation(error))

@@ -110,7 +110,9 @@ def _looks(steps: list[Step]) -> Line:
     first, last = steps[0], steps[-1]
     seen = Counter(wording.picture(str(step.facts.get("image", ""))) for step in steps)
     pictures = [
-        gettext("%(picture)s (%(times)s times)", picture=name, times=times) if times > 1 else name
+        gettext("%(picture)s (%(times)s times)", picture=name, times=texts.number(times))
+        if times > 1
+        else name
         for name, times in seen.items()
     ]
     return Line(
@@ -156,6 +158,8 @@ def _value(name: str, value: Any) -> str:
         return gettext("yes") if value else gettext("no")
     if name in _VALUES:
         return _VALUES[name](value)
+    if isinstance(value, (int, float)):
+        return texts.number(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -164,7 +168,7 @@ def _answered(value: Any) -> str:
 
 
 def _rules(value: Any) -> str:
-    return "; ".join(f"{label}: {words}" for label, words in wording.policy(value))
+    return wording.in_a_line(wording.policy(value))
 
 
 _VALUES: Mapping[str, Callable[[Any], str]] = {
@@ -175,7 +179,7 @@ _VALUES: Mapping[str, Callable[[Any], str]] = {
     "image": wording.picture,
     "reasons": lambda codes: " ".join(str(texts.reason(code).admin) for code in codes),
     # Earlier versions wrote which.
-    "related": lambda found: str(len(found) if isinstance(found, list) else found),
+    "related": lambda found: texts.number(len(found) if isinstance(found, list) else int(found)),
     "rule": wording.rule,
     "scope": lambda scope: str(_SCOPES.get(scope, scope)),
     "status": _state,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ... import texts
 from ...errors import IDVerifyError, VendorError
 from ...i18n import LazyText, gettext
 from ...i18n import lazy_gettext as _
@@ -62,7 +63,7 @@ def explain(error: IDVerifyError) -> Problem:
     """Return what an admin should read of *error*."""
     return Problem(
         title=str(_TITLES.get(error.code, _("That did not work"))),
-        message=str(error),
+        message=texts.explanation(error),
         following=str(_NEXT.get(error.code, "")),
         words=error.detail if isinstance(error, VendorError) else "",
     )

@@ -25,7 +25,7 @@ from wtforms.validators import (
 
 from ... import texts
 from ...errors import InvalidProvider, NotFound
-from ...i18n import gettext, lazy_gettext
+from ...i18n import gettext, lazy_gettext, translated
 from ...models import Provider
 from ...queries import ProviderType
 from ...service import providers as accounts
@@ -172,7 +172,7 @@ def _made(
     form: ProviderForm = made(data=stored, **settings)
     form.provider_id = provider.id if provider is not None else None
     form.type.choices = options((each.name, each.name) for each in kinds)
-    form.type.description = kind.summary
+    form.type.description = translated(kind.summary)
     form.endpoint.description = gettext("For example %(url)s", url=kind.endpoint_example)
     return form
 
@@ -193,19 +193,21 @@ def _field(option: Option) -> Any:
     always = option.required or (option.kind == "choice" and option.default is not None)
     validators: list[Any] = [Optional()]
     if always:
-        missing = gettext("Please fill in: %(label)s.", label=option.label)
+        missing = gettext("Please fill in: %(label)s.", label=translated(option.label))
         validators = [needed(missing) if option.default is None else _Preset()]
     common: dict[str, Any] = {
-        "description": option.help[:1].upper() + option.help[1:],
+        "description": texts.sentence(option.help),
         "default": option.default,
     }
     if option.kind == "choice":
-        choices = list(option.choices)
+        choices = [(value, translated(label)) for value, label in option.choices]
         if not always:
             choices.insert(0, ("", gettext("Not set")))
-        return SelectField(option.label, validators, choices=options(choices), **common)
+        return SelectField(translated(option.label), validators, choices=options(choices), **common)
     if option.kind == "integer":
         if option.limits:
             validators.append(NumberRange(*option.limits))
-        return NumberField(option.label, validators, **common)
-    return StringField(option.label, validators, render_kw={"autocomplete": "off"}, **common)
+        return NumberField(translated(option.label), validators, **common)
+    return StringField(
+        translated(option.label), validators, render_kw={"autocomplete": "off"}, **common
+    )

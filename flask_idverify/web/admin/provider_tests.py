@@ -9,7 +9,7 @@ from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from ... import i18n, queries, service
+from ... import i18n, queries, service, texts
 from ...errors import (
     ClaimNotAccepted,
     ConfigurationError,
@@ -26,6 +26,7 @@ from ...errors import (
 )
 from ...i18n import gettext as _
 from ...models import Provider, Verification
+from ...phrases import phrase
 from ...states import Status
 from ..forms import ClaimForm
 from ..user_state import is_waiting, seconds_to_next_look
@@ -56,10 +57,10 @@ def test_provider(provider_id: str) -> ResponseReturnValue:
             locale=i18n.chosen_language(),
         )
     except InvalidClaim as error:
-        form.complain(error.field, error.message)
+        form.complain(error.field, texts.sentence(error.message))
         return _form_page(row, form, 422)
     except InvalidConsent as error:
-        form.complain(error.field, error.message, of_consent=True)
+        form.complain(error.field, texts.sentence(error.message), of_consent=True)
         return _form_page(row, form, 422)
     except (VendorError, ConsentMissing, ClaimNotAccepted, ProviderUnusable) as error:
         rollback()
@@ -108,7 +109,7 @@ def _seconds_to_next_look(row: Verification) -> int | None:
 def _test(provider_id: str, verification_id: str) -> Verification:
     row = queries.verification(verification_id).verification
     if row.provider_id != provider_id or not row.is_test:
-        raise NotFound("This provider has no such test verification.")
+        raise NotFound(phrase("This provider has no such test verification."))
     return row
 
 

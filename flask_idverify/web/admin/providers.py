@@ -7,10 +7,11 @@ from typing import Any
 from flask import request
 from flask.typing import ResponseReturnValue
 
-from ... import connection, queries
+from ... import connection, queries, texts
 from ...errors import DecryptionFailed, InvalidProvider, KeyUnavailable, NotFound
 from ...i18n import gettext as _
-from ...models import CATEGORY, Provider
+from ...models import Provider
+from ...phrases import phrase
 from ...queries import ProviderType
 from ...service import providers as accounts
 from ...service.urls import callback_url
@@ -55,7 +56,7 @@ def new_provider() -> ResponseReturnValue:
                     )
                 )
                 return go(".provider", provider_id=row.id)
-    return page("provider_new", status, form=form, category=CATEGORY)
+    return page("provider_new", status, form=form)
 
 
 @blueprint.route("/providers/<provider_id>", methods=["GET", "POST"])
@@ -91,7 +92,7 @@ def delete_provider(provider_id: str) -> ResponseReturnValue:
         commit()
     except InvalidProvider as error:
         rollback()
-        problem = Problem(_("It cannot be deleted"), f"{name} {error.message}")
+        problem = Problem(_("It cannot be deleted"), f"{name}: {texts.sentence(error.message)}")
         return _edit_page(row, _edit_form(row, None, as_stored=True), 409, problem=problem)
     done(_("%(name)s was deleted.", name=name))
     return go(".providers")
@@ -113,7 +114,7 @@ def checked_provider(provider_id: str) -> ResponseReturnValue:
 
 def _wanted(kinds: list[ProviderType], name: str | None) -> ProviderType:
     if not kinds:
-        raise NotFound("No provider type is installed.")
+        raise NotFound(phrase("No provider type is installed."))
     # An unknown name falls back to the first and is then refused by the form.
     return next((kind for kind in kinds if kind.name == name), kinds[0])
 
@@ -137,7 +138,6 @@ def _edit_page(
         status,
         provider=row,
         form=form,
-        category=CATEGORY,
         in_use=accounts.in_use(row),
         linked=queries.is_linked(row),
         callback_url=_callback_url(row),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ... import texts
-from ...claims import Document
+from ...claims import Document, PartialDate
 from ...i18n import LazyText, gettext
 from ...i18n import lazy_gettext as _
 from ...matching import Agreement
@@ -58,7 +58,9 @@ _STEPS: Mapping[str, LazyText] = {
     "provider": _("Provider"),
     "token": _("Access token"),
     "credentials": _("Credentials"),
+    "retrieval": _("Retrieval"),
     "health": _("Vendor's health"),
+    "vendor": _("Vendor"),
     "callback URL": _("Callback URL"),
     "callback probe": _("Callback probe"),
 }
@@ -141,6 +143,11 @@ def policy(stored: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def in_a_line(rules: Iterable[tuple[str, str]]) -> str:
+    """Return what :func:`policy` found in one line."""
+    return "; ".join(f"{label}: {value}" for label, value in rules)
+
+
 def _policy_value(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
@@ -155,9 +162,13 @@ def _policy_value(name: str, value: Any) -> str:
 
 def document(read: Document) -> list[tuple[str, str]]:
     """Return what a document says beside what the claim is compared with."""
-    values = read.to_dict()
-    shown = [(name, values[name]) for name in _DOCUMENT if name in values]
+    values = ((name, getattr(read, name)) for name in _DOCUMENT)
     return [
-        (str(_DOCUMENT[name]), texts.country(value) if name == "nationality" else value)
-        for name, value in shown
+        (str(_DOCUMENT[name]), _printed(name, value)) for name, value in values if value is not None
     ]
+
+
+def _printed(name: str, value: Any) -> str:
+    if isinstance(value, PartialDate):
+        return texts.day(value.earliest) if value.day is not None else str(value)
+    return texts.country(value) if name == "nationality" else str(value)
