@@ -303,7 +303,7 @@ def test_a_vendor_that_is_down_changes_nothing_and_is_told(
     with host.app.app_context():
         transport = host.app.extensions["idverify"].vendors.transport
         object.__setattr__(transport, "backoff", 0.0)
-    desk.send(f"/providers/{at_vendor}", endpoint="http://127.0.0.1:9")
+    desk.send(f"/providers/{at_vendor}", endpoint="http://127.0.0.1:9", same_account="y")
     answer = desk.send(f"/verifications/{path}/refresh", f"/verifications/{path}")
     assert answer.status_code == 503
     assert "The vendor cannot be reached" in words(answer)

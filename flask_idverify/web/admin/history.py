@@ -42,6 +42,7 @@ _FACTS: Mapping[str, LazyText] = {
     "replayed": _("Callbacks"),
     "risk": _("Risk score"),
     "rule": _("Decided by"),
+    "same_account": _("The same account at the vendor"),
     "scope": _("What"),
     "status": _("How it had ended"),
     "test": _("Test"),
