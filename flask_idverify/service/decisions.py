@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import (
+    ChangedMeanwhile,
     ConfigurationError,
     IDVerifyError,
     ReasonMissing,
@@ -21,14 +22,22 @@ from .transitions import conclude
 
 
 def decide(
-    verification: Verification, status: Status | str, *, admin: str, reason: str
+    verification: Verification,
+    status: Status | str,
+    *,
+    admin: str,
+    reason: str,
+    seen: Status | None = None,
 ) -> Verification:
     """Approve or reject in the name of an admin, also against an earlier decision.
 
     :param status: ``approved`` or ``rejected``.
     :param admin: user id of the admin who signs; kept in the audit log.
     :param reason: the admin's words; kept encrypted.
+    :param seen: how it stood when the admin looked at it. Two who decide at once shall not overrule
+        each other unawares.
     :raises ReasonMissing: *admin* or *reason* is empty.
+    :raises ChangedMeanwhile: it does not stand any more as it was *seen*.
     :raises TransitionRefused: the status is no decision, is held already, this is a test, or the
         identity is locked with another claim.
     """
@@ -38,20 +47,7 @@ def decide(
     signed = _signed(admin, reason)
     session = require_clean()
     session.refresh(verification)
-    if verification.erased_at is not None:
-        raise TransitionRefused("This verification was erased; there is nothing left to decide on.")
-    if verification.is_test and target is Status.approved:
-        raise TransitionRefused("A test verification never verifies anybody.")
-    if target is Status.approved and claims_another(verification):
-        raise TransitionRefused(
-            "The identity is verified and locked with another claim; reset it first."
-        )
-    identity = verification.identity
-    if target is Status.approved and identity.is_verified and identity.claim != verification.claim:
-        raise TransitionRefused(
-            "The user is verified with another claim than this attempt's. Reset the identity "
-            "first if this attempt is the right one."
-        )
+    _require_decidable(verification, target, seen)
     held = verification.status
     values = {"decided_by": admin, "rule": "admin"}
     verification_note = Verification.note.seal(verification, reason.strip())
@@ -63,6 +59,7 @@ def decide(
             Policy.from_dict(verification.policy),
             actor=signed,
             by_admin=True,
+            held=seen,
             values={**values, "note_sealed": verification_note},
             note=reason.strip(),
         )
@@ -75,6 +72,7 @@ def decide(
             reasons=[Reason.manual],
             retryable=True,
             by_admin=True,
+            held=seen,
             values={**values, "note_sealed": verification_note},
             note=reason.strip(),
         )
@@ -82,6 +80,9 @@ def decide(
             revoke(session, verification, actor=signed)
     if not moved:
         session.rollback()
+        session.refresh(verification)
+        if seen is not None and verification.status is not seen:
+            raise _changed(verification)
         raise TransitionRefused(f"The verification is {held} already.")
     session.commit()
     session.refresh(verification)
@@ -129,6 +130,32 @@ def cancel(
         raise TransitionRefused("This verification has ended already.")
     announce()
     return verification
+
+
+def _require_decidable(verification: Verification, target: Status, seen: Status | None) -> None:
+    if seen is not None and verification.status is not seen:
+        raise _changed(verification)
+    if verification.erased_at is not None:
+        raise TransitionRefused("This verification was erased; there is nothing left to decide on.")
+    if verification.is_test and target is Status.approved:
+        raise TransitionRefused("A test verification never verifies anybody.")
+    if target is Status.approved and claims_another(verification):
+        raise TransitionRefused(
+            "The identity is verified and locked with another claim; reset it first."
+        )
+    identity = verification.identity
+    if target is Status.approved and identity.is_verified and identity.claim != verification.claim:
+        raise TransitionRefused(
+            "The user is verified with another claim than this attempt's. Reset the identity "
+            "first if this attempt is the right one."
+        )
+
+
+def _changed(verification: Verification) -> ChangedMeanwhile:
+    return ChangedMeanwhile(
+        f"The verification is {verification.status} by now: somebody else, or the vendor, was "
+        "faster. Nothing was changed; look at it again before you decide."
+    )
 
 
 def _signed(admin: str, reason: str) -> str:
