@@ -27,7 +27,7 @@ def decide(
     *,
     admin: str,
     reason: str,
-    seen: Status | None = None,
+    seen: Status | str | None = None,
 ) -> Verification:
     """Approve or reject in the name of an admin, also against an earlier decision.
 
@@ -44,10 +44,11 @@ def decide(
     target = Status(status)
     if target not in (Status.approved, Status.rejected):
         raise TransitionRefused("An admin decides 'approved' or 'rejected', nothing else.")
+    known = Status(seen) if seen is not None else None
     signed = _signed(admin, reason)
     session = require_clean()
     session.refresh(verification)
-    _require_decidable(verification, target, seen)
+    _require_decidable(verification, target, known)
     held = verification.status
     values = {"decided_by": admin, "rule": "admin"}
     verification_note = Verification.note.seal(verification, reason.strip())
@@ -59,7 +60,7 @@ def decide(
             Policy.from_dict(verification.policy),
             actor=signed,
             by_admin=True,
-            held=seen,
+            held=known,
             values={**values, "note_sealed": verification_note},
             note=reason.strip(),
         )
@@ -72,7 +73,7 @@ def decide(
             reasons=[Reason.manual],
             retryable=True,
             by_admin=True,
-            held=seen,
+            held=known,
             values={**values, "note_sealed": verification_note},
             note=reason.strip(),
         )
@@ -81,7 +82,7 @@ def decide(
     if not moved:
         session.rollback()
         session.refresh(verification)
-        if seen is not None and verification.status is not seen:
+        if known is not None and verification.status is not known:
             raise _changed(verification)
         raise TransitionRefused(f"The verification is {held} already.")
     session.commit()

@@ -33,7 +33,9 @@ def ago(moment: datetime) -> str:
         return ngettext("%(num)s second ago", "%(num)s seconds ago", seconds)
     if seconds < 3600:
         return ngettext("%(num)s minute ago", "%(num)s minutes ago", seconds // 60)
-    return ngettext("%(num)s hour ago", "%(num)s hours ago", seconds // 3600)
+    if seconds < 2 * 86400:
+        return ngettext("%(num)s hour ago", "%(num)s hours ago", seconds // 3600)
+    return ngettext("%(num)s day ago", "%(num)s days ago", seconds // 86400)
 
 
 @blueprint.get("/callbacks")
