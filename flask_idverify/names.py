@@ -242,7 +242,8 @@ def unmatched(claim: list[Token], fields: list[list[list[Token]]]) -> tuple[set[
             left.difference_update(theirs)
     needed = {place for place in left if flat[place].required}
     # What may be left out stands for nothing, unless something else stands in its place.
-    return alone, left if len(alone) > len(needed) else needed
+    others = len(alone) == len(claim) or len(alone) > len(needed)
+    return alone, left if others else needed
 
 
 def _counterparts(claim: list[Token], fields: list[list[_Slot]]) -> Iterator[tuple[range, range]]:

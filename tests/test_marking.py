@@ -36,6 +36,7 @@ def numbers(claimed: str, printed: str) -> tuple[str, str] | None:
     [
         ("Karl Huber", "KARL", "HUBNER", "Karl [Huber]", "KARL [HUBNER]"),
         ("Karl Huber", "LENA", "GRUBER", "[Karl] [Huber]", "[LENA] [GRUBER]"),
+        ("Karl Huber", "LENA MARIE", "GRUBER", "[Karl] [Huber]", "[LENA] [MARIE] [GRUBER]"),
         # Spelled otherwise, joined, abbreviated inside, left out: all that is the same name.
         ("Jörg Mueller Hube", "JOERG", "MÜLLER HUBER", "Jörg Mueller [Hube]", None),
         ("Annamaria Hube", "ANNA MARIA", "HUBER", "Annamaria [Hube]", "ANNA MARIA [HUBER]"),

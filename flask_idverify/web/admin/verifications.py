@@ -150,6 +150,7 @@ def _refused(verification_id: str, error: IDVerifyError, **values: Any) -> Respo
     problem = explain(error)
     if isinstance(error, ChangedMeanwhile):
         problem = overtaken(queries.verification(verification_id).verification)
+    values["at_vendor"] = isinstance(error, VendorError)
     return _detail_page(verification_id, error.http_status, problem=problem, **values)
 
 
