@@ -99,20 +99,19 @@ def test_entries_speak_in_words_and_lead_to_what_they_are_about(
     page = desk.get("/audit?action=verification.rejected")
     with host.app.app_context():
         row = host.db.session.get_one(Verification, attempt)
-        told = (
-            f"Not accepted Reasons: The document was manipulated. User {row.user_id} Verification"
-        )
         links = [f"/identities/{row.identity_id}", f"/verifications/{attempt}"]
         subject = row.identity.subject
     shown = words(page)
-    assert "Rejected" in shown, told
+    assert "Rejected" in shown
     assert "The document was manipulated." in shown
     for link in (*links, f"/audit?subject={subject}"):
         assert f'href="{ADMIN}{link}"' in page.text, link
     about = desk.get(f"/audit?subject={at_vendor}")
     assert f'href="{ADMIN}/providers/{at_vendor}"' in about.text
     application = desk.get("/audit?action=application.added").text
-    assert re.search(rf'<td data-label="About">.*href="{ADMIN}/applications/', application, re.S)
+    assert re.search(
+        rf'<td data-label="About"[^>]*>.*href="{ADMIN}/applications/', application, re.S
+    )
 
 
 def test_entry_about_somebody_unknown_is_shown_all_the_same(host: Host, desk: Desk) -> None:

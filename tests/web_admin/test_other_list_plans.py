@@ -39,16 +39,24 @@ def _query(**given: str) -> str:
     return "&".join(f"{name}={value}" for name, value in given.items())
 
 
-def _people(*indexes: str, few: bool = False, **query: str) -> Asked:
+def _people(*indexes: str, **query: str) -> Asked:
     names = tuple(f"ix_idverify_identity_{name}" for name in indexes)
-    names += ("uq_idverify_identity_user", _OWN) if few else ()
-    return Asked("/identities", "idverify_identity", names, _query(**query), few)
+    return Asked("/identities", "idverify_identity", names, _query(**query))
 
 
-def _log(*indexes: str, few: bool = False, **query: str) -> Asked:
+def _person(**query: str) -> Asked:
+    names = ("uq_idverify_identity_user", _OWN)
+    return Asked("/identities", "idverify_identity", names, _query(**query), few=True)
+
+
+def _log(*indexes: str, **query: str) -> Asked:
     names = tuple(f"ix_idverify_audit_{name}" for name in indexes)
-    names += ("uq_idverify_audit_sequence", _OWN) if few else ()
-    return Asked("/audit", "idverify_audit", names, _query(**query), few)
+    return Asked("/audit", "idverify_audit", names, _query(**query))
+
+
+def _chain(**query: str) -> Asked:
+    names = ("uq_idverify_audit_sequence", _OWN)
+    return Asked("/audit", "idverify_audit", names, _query(**query), few=True)
 
 
 ASKED = {
@@ -57,8 +65,8 @@ ASKED = {
     "users by standing": _people("standing", standing="revoked"),
     "users by days": _people("verified", **DAYS),
     "users by days and standing": _people("verified", standing="revoked", **DAYS),
-    "users by id": _people(user="user-7", few=True),
-    "users by id and standing": _people(user="user-7", standing="verified", few=True),
+    "users by id": _person(user="user-7"),
+    "users by id and standing": _person(user="user-7", standing="verified"),
     "log": _log("at"),
     "log oldest": _log("at", order="oldest"),
     "log by step": _log("action", action="verification.approved"),
@@ -67,9 +75,9 @@ ASKED = {
     "log by days": _log("at", **DAYS),
     "log by step and days": _log("action", action="verification.approved", **DAYS),
     "log by admin and step": _log("actor", "action", admin="7", action="verification.approved"),
-    "log of a person": _log(subject=PERSON, few=True),
-    "log of a user": _log(user="user-0", few=True),
-    "log of a person by step": _log(subject=PERSON, action="verification.created", few=True),
+    "log of a person": _chain(subject=PERSON),
+    "log of a user": _chain(user="user-0"),
+    "log of a person by step": _chain(subject=PERSON, action="verification.created"),
     "queue": Asked("/reviews", "idverify_verification", ("ix_idverify_verification_status",)),
 }
 

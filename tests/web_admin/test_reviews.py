@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flask_idverify import queries, service
+from flask_idverify.errors import ChangedMeanwhile
 from flask_idverify.models import Identity, Verification
 from flask_idverify.queries import queue
 from flask_idverify.states import Standing, Status
@@ -213,7 +214,7 @@ def test_the_second_of_two_is_refused_by_the_statement_itself(
             service.decide(row, Status.approved, admin="1", reason="Me.")
 
         monkeypatch.setattr(decisions, "_require_decidable", meanwhile)
-        with pytest.raises(decisions.ChangedMeanwhile, match="approved by now"):
+        with pytest.raises(ChangedMeanwhile, match="approved by now"):
             service.decide(row, Status.rejected, admin="2", reason="I.", seen=Status.in_review)
         assert session.get_one(Verification, doubtful[0]).status is Status.approved
         assert session.query(Identity).filter_by(standing=Standing.verified).count() == 1
