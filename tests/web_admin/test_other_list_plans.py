@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from flask_idverify.queries import PAGE_SIZE
 from tests.benchmarks.many import NOW, fill_log, subject
 from tests.web_admin.desk import ADMIN
 from tests.web_admin.test_list_plans import Hall
@@ -62,11 +63,11 @@ def _chain(**query: str) -> Asked:
 ASKED = {
     "users": _people("created"),
     "users oldest": _people("created", order="oldest"),
-    "users by standing": _people("standing", standing="revoked"),
+    "users by standing": _people("standing", "created", standing="revoked"),
     "users by days": _people("verified", **DAYS),
     "users by days and standing": _people("verified", standing="revoked", **DAYS),
-    "users by id": _person(user="user-7"),
-    "users by id and standing": _person(user="user-7", standing="verified"),
+    "users by id": _person(user="user-9"),
+    "users by id and standing": _person(user="user-9", standing="verified"),
     "log": _log("at"),
     "log oldest": _log("at", order="oldest"),
     "log by step": _log("action", action="verification.approved"),
@@ -118,8 +119,10 @@ def test_every_list_walks_an_index_and_sorts_nothing_but_one_persons_rows(
                 plan = archive.plan(*one)
                 told = (name, place, plan)
                 assert any(index in plan for index in asked.indexes), told
-                # PostgreSQL sorts what it takes for a handful.
-                handful = "Sort Key" in plan and "rows=1 " in plan
+                # PostgreSQL sorts what it takes for a handful, such as what lies before a place
+                # at the beginning of a list.
+                guessed = re.search(r"Sort +\(cost=\S+ rows=(\d+) ", plan)
+                handful = guessed is not None and int(guessed[1]) <= PAGE_SIZE
                 if not asked.few and not handful:
                     for word in ("TEMP B-TREE", "filesort", "Sort Key"):
                         assert word not in plan, told
