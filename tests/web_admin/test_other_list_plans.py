@@ -27,7 +27,8 @@ PERSON = subject("00000000-0000-0000-0000-000000000001")
 class Asked(NamedTuple):
     """A list, what it is filtered by, and the indexes of which an engine may take either.
 
-    A server that finds a step or an actor often enough walks the time and passes over the others.
+    The first is meant. A server that finds a step or an actor often enough walks the time and
+    passes over the others.
 
     :ivar few: it is of one person, whose few rows may be sorted.
     """
@@ -113,6 +114,8 @@ def test_every_list_walks_an_index_and_sorts_nothing_but_one_persons_rows(
     volume: Callable[[int, int], int],
 ) -> None:
     archive = Archive(volume(4000, 20_000))
+    with archive.host.app.app_context():
+        served = archive.host.db.engine.dialect.name != "sqlite"
     for name, asked in ASKED.items():
         for place in archive.places(asked):
             with archive.said() as said:
@@ -123,7 +126,8 @@ def test_every_list_walks_an_index_and_sorts_nothing_but_one_persons_rows(
             for one in pages:
                 plan = archive.plan(*one)
                 told = (name, place, plan)
-                assert any(index in plan for index in asked.indexes), told
+                meant = asked.indexes if served or asked.few else asked.indexes[:1]
+                assert any(index in plan for index in meant), told
                 # PostgreSQL sorts what it takes for a handful, such as what lies before a place
                 # at the beginning of a list.
                 guessed = re.search(r"Sort +\(cost=\S+ rows=(\d+) ", plan)
