@@ -6,18 +6,20 @@ import io
 import zipfile
 from collections.abc import Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from ... import clock, queries, service
-from ...audit_check import signature_text
-from ...audit_export import Export, ExportRefused, Part
 from ...errors import ConfigurationError, IDVerifyError
 from ...service.sessions import session
 from .audit_log import LogForm, log_page
 from .blueprint import actor, blueprint
 from .problems import explain
+
+if TYPE_CHECKING:
+    from ...audit_export import Export
 
 _KINDS = ("jsonl", "csv")
 #: Lines between two looks at the app: as many as the log is read in at once.
@@ -30,6 +32,9 @@ def export_audit() -> ResponseReturnValue:
 
     Two files in one archive, since one without the other is worth nothing.
     """
+    # Imported where it is used: it needs the checker, which is also run as a program.
+    from ...audit_export import Export, ExportRefused, Part
+
     form = LogForm.of(request.form)
     if not form.validate():
         return log_page(form, 422)
@@ -85,6 +90,8 @@ class _Sink(io.RawIOBase):
 
 def _archive(app: Flask, made: Export, name: str) -> Iterator[bytes]:
     """Yield the archive. Whoever reads it slowly holds no connection to the database meanwhile."""
+    from ...audit_check import signature_text
+
     sink = _Sink()
     lines = made.lines()
     with zipfile.ZipFile(sink, "w") as archive:

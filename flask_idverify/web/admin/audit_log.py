@@ -10,7 +10,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from wtforms import SelectField, ValidationError
 
-from ... import audit_export, queries
+from ... import queries
 from ...errors import ConfigurationError, NotFound
 from ...i18n import lazy_gettext
 from ...texts_codes import ACTIONS
@@ -89,6 +89,9 @@ def audit() -> ResponseReturnValue:
 
 def log_page(form: LogForm, status: int = 200, **values: Any) -> ResponseReturnValue:
     """Return the page of the log; without *found* only its filter, and what is wrong with it."""
+    # Imported where it is used: it needs the checker, which is also run as a program.
+    from ... import audit_export
+
     values.setdefault("found", None)
     if values["found"]:
         values["count"] = queries.log_count(form.part())
