@@ -21,6 +21,8 @@ EARLIER_HEAD = "earlier_head"
 #: Facts that serve the checking of a chain; they tell people nothing.
 FOR_CHECKING = frozenset({EARLIER_HEAD, "identity", "note_digest"})
 _MAC = 64
+#: So many chains are named that need the same key.
+_OTHERS = 10
 #: 90 bits; nobody without the key can try them out. With it fits what a head can hold.
 _SEAL = 15
 
@@ -43,6 +45,32 @@ class AuditUnchecked(KeyUnavailable):
             f"{setting}, or was altered. Put that key back at the end of the list to tell which."
         )
         self.subject, self.key_id, self.setting = subject, key_id, setting
+
+
+class MissingKeys:
+    """The keys that are missing, once each, however many chains need them."""
+
+    def __init__(self) -> None:
+        self._needed: dict[tuple[str, str], list[AuditUnchecked]] = {}
+
+    def take(self, error: IDVerifyError) -> bool:
+        """Remember what a chain lacks; ``False``: it lacks no key."""
+        if not isinstance(error, AuditUnchecked):
+            return False
+        self._needed.setdefault((error.setting, error.key_id), []).append(error)
+        return True
+
+    def told(self) -> list[str]:
+        """Return a sentence of each key."""
+        return [
+            f"{len(errors)} chain(s) cannot be checked. {errors[0]}"
+            + (
+                f" The same in: {', '.join(error.subject for error in errors[1:_OTHERS])}"
+                * (len(errors) > 1)
+            )
+            + "…" * (len(errors) > _OTHERS)
+            for errors in self._needed.values()
+        ]
 
 
 def canonical(entry: Any, sequence: int | None = None) -> bytes:

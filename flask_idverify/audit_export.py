@@ -90,6 +90,47 @@ def public_key() -> str:
     return urlsafe_b64encode(raw).decode().rstrip("=")
 
 
+class Export:
+    """An export as it is made: first its bytes, then the header that is signed.
+
+    The chains are checked on the way. A broken one is exported all the same, since an auditor
+    needs it; the header then says ``chains_intact: false``.
+
+    :param session: its transaction is ended between batches; nothing may be pending in it.
+    :param kind: ``jsonl`` or ``csv``.
+    :param tell: is handed the first break of each broken chain.
+    :raises ExportRefused: there is nothing to export, which a signature must not call unchanged.
+    :raises ConfigurationError: no signing key is set.
+    """
+
+    def __init__(self, session: Any, kind: str, part: Part, tell: Tell) -> None:
+        self._key = signing_key()
+        _require_something(session, part.subject)
+        self._session, self._kind, self._part, self._tell = session, kind, part, tell
+        self._written, self._tally = _Written(), Tally()
+
+    def lines(self, progress: Callable[[int], None] | None = None) -> Iterator[bytes]:
+        """Yield the file, line by line; in memory is one page of the log."""
+        if self._kind == "csv":
+            yield self._taken(_csv_line(FIELDS))
+        for page in walk(self._session, self._tally, self._tell, self._part.subject):
+            for entry in _within(self._session, page, self._part):
+                self._written.take(entry)
+                yield self._taken(_line(entry, self._kind))
+            if progress is not None:
+                progress(len(page))
+
+    def _taken(self, line: bytes) -> bytes:
+        self._written.digest.update(line)
+        return line
+
+    def header(self) -> dict[str, Any]:
+        """Return the signed header, once all lines are through."""
+        if self._part.subject is None:
+            tell_missing(self._session, self._tally, self._tell)
+        return _header(self._key, self._kind, self._part, self._written, self._tally)
+
+
 def export(
     session: Any,
     path: Path,
@@ -99,33 +140,22 @@ def export(
     tell: Tell,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
-    """Write the log to *path* and its signature beside it; return the signed header.
+    """Write an :class:`Export` to *path* and its signature beside it; return the signed header.
 
-    The chains are checked on the way. A broken one is exported all the same, since an auditor
-    needs it; the header then says ``chains_intact: false``.
-
-    :param session: its transaction is ended between batches; nothing may be pending in it.
-    :param kind: ``jsonl`` or ``csv``.
-    :param tell: is handed the first break of each broken chain.
     :raises ExportRefused: one of the files is there already, or cannot be written; or there is
-        nothing to export, which a signature must not call unchanged.
+        nothing to export.
     :raises ConfigurationError: no signing key is set.
     """
-    key, beside = signing_key(), signature_file(path)
+    signing_key()
+    beside = signature_file(path)
     for file in (path, beside):
         if file.exists():
             raise ExportRefused(f"{file} exists already: choose another name, or move it away.")
-    _require_something(session, part.subject)
-    written, tally = _Written(), Tally()
-    pages = walk(session, tally, tell, part.subject)
+    made = Export(session, kind, part, tell)
     try:
         with open(path, "xb", opener=_private) as out:
-            for line in _lines(session, pages, kind, part, written, progress):
-                written.digest.update(line)
-                out.write(line)
-        if part.subject is None:
-            tell_missing(session, tally, tell)
-        header = _header(key, kind, part, written, tally)
+            out.writelines(made.lines(progress))
+        header = made.header()
         with open(beside, "xb", opener=_private) as out_beside:
             out_beside.write(signature_text(header))
     except FileExistsError as error:
@@ -158,24 +188,6 @@ def _require_something(session: Any, subject: str | None) -> None:
     session.rollback()
     if problem is not None:
         raise ExportRefused(f"{problem} Nothing was exported.")
-
-
-def _lines(  # noqa: PLR0917 - what a stream goes through, in this order
-    session: Any,
-    pages: Iterator[list[Any]],
-    kind: str,
-    part: Part,
-    written: _Written,
-    progress: Callable[[int], None] | None,
-) -> Iterator[bytes]:
-    if kind == "csv":
-        yield _csv_line(FIELDS)
-    for page in pages:
-        for entry in _within(session, page, part):
-            written.take(entry)
-            yield _line(entry, kind)
-        if progress is not None:
-            progress(len(page))
 
 
 def _header(

@@ -31,11 +31,21 @@ class _Walked(Chain):
 
 @dataclass
 class Tally:
-    """What a walk through the log met; ``broken`` counts chains."""
+    """What a walk through the log met; ``broken`` counts chains.
+
+    :ivar reached: every chain up to this subject's was walked; ``None`` before the first.
+    :ivar complete: there are no more.
+    """
 
     chains: int = 0
     entries: int = 0
     broken: int = 0
+    reached: str | None = None
+    complete: bool = False
+
+
+def _never() -> bool:
+    return False
 
 
 def verify(session: Any, subject: str) -> int:
@@ -55,18 +65,30 @@ def verify(session: Any, subject: str) -> int:
     return chain.count
 
 
-def verify_all(session: Any, tell: Tell, progress: Callable[[int], None] | None = None) -> Tally:
+def verify_all(
+    session: Any,
+    tell: Tell,
+    progress: Callable[[int], None] | None = None,
+    *,
+    after: str | None = None,
+    enough: Callable[[], bool] = _never,
+) -> Tally:
     """Check every chain, and that every subject which must have one has it.
 
     :param session: its transaction is ended between batches; nothing may be pending in it.
     :param tell: is handed the first break of each broken chain: :class:`AuditBroken`, or
         :class:`AuditUnchecked` where a key is missing that could tell.
     :param progress: is told by how many entries the walk went on.
+    :param after: begin behind this subject's chain, which an earlier walk has ``reached``.
+    :param enough: is asked now and then; true ends the walk before it is ``complete``.
     """
-    tally = Tally()
-    for page in walk(session, tally, tell):
-        if progress is not None:
-            progress(len(page))
+    tally = Tally(reached=after)
+    while not tally.complete:
+        for page in _stretch(session, tally, tell, None):
+            if progress is not None:
+                progress(len(page))
+        if not tally.complete and enough():
+            return tally
     tell_missing(session, tally, tell)
     return tally
 
@@ -104,22 +126,27 @@ def walk(session: Any, tally: Tally, tell: Tell, subject: str | None = None) -> 
 
     :param subject: only this one's chain.
     """
-    low: str | None = None
-    while True:
-        asked = select(AuditHead.id, AuditHead.sequence, AuditHead.mac).order_by(AuditHead.id)
-        asked = asked if low is None else asked.where(AuditHead.id > low)
-        asked = asked if subject is None else asked.where(AuditHead.id == subject)
-        # Heads first: an entry that is written meanwhile only adds to what they say.
-        heads = {row.id: (row.sequence, row.mac) for row in session.execute(asked.limit(PAGE))}
-        bounds = [_ENTRY.subject == subject] if subject is not None else []
-        bounds += [_ENTRY.subject > low] if low is not None else []
-        if len(heads) == PAGE:
-            low = list(heads)[-1]
-            bounds.append(_ENTRY.subject <= low)
-        yield from _chains(session, heads, and_(true(), *bounds), tally, tell)
-        session.rollback()
-        if len(heads) < PAGE:
-            return
+    while not tally.complete:
+        yield from _stretch(session, tally, tell, subject)
+
+
+def _stretch(session: Any, tally: Tally, tell: Tell, subject: str | None) -> Iterator[list[Any]]:
+    """Yield the next chains, as many as one page of heads names, each to its end."""
+    low = tally.reached
+    asked = select(AuditHead.id, AuditHead.sequence, AuditHead.mac).order_by(AuditHead.id)
+    asked = asked if low is None else asked.where(AuditHead.id > low)
+    asked = asked if subject is None else asked.where(AuditHead.id == subject)
+    # Heads first: an entry that is written meanwhile only adds to what they say.
+    heads = {row.id: (row.sequence, row.mac) for row in session.execute(asked.limit(PAGE))}
+    bounds = [_ENTRY.subject == subject] if subject is not None else []
+    bounds += [_ENTRY.subject > low] if low is not None else []
+    last = len(heads) < PAGE
+    if not last:
+        low = list(heads)[-1]
+        bounds.append(_ENTRY.subject <= low)
+    yield from _chains(session, heads, and_(true(), *bounds), tally, tell)
+    session.rollback()
+    tally.reached, tally.complete = low, last
 
 
 def _chains(

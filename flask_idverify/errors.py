@@ -182,6 +182,12 @@ class TransitionRefused(IDVerifyError):
     http_status = 409
 
 
+class ChangedMeanwhile(TransitionRefused):
+    """An admin decided on what is not so any more."""
+
+    code = "changed_meanwhile"
+
+
 class ErasureRefused(IDVerifyError):
     """Personal data must be kept: the host holds it (``IDVERIFY_LEGAL_HOLD``); nothing changed."""
 

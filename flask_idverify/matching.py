@@ -74,10 +74,10 @@ def compare_names(claimed: str, first_name: str | None, last_name: str | None) -
     field given, nobody knows what is a given name: all tokens must be equal, but inner ones may be
     initials. Tokens that the document lacks are never accepted.
     """
-    printed = [text for text in (first_name, last_name) if (text or "").strip() not in _NOT_GIVEN]
-    if any(_is_masked(text) for text in printed if text):
+    printed = printed_names(first_name, last_name)
+    if any(map(_is_masked, printed)):
         return NameComparison(Agreement.unverifiable)
-    fields = [words for words in (words_of(text) for text in printed if text) if words]
+    fields = [words for words in (words_of(text) for text in printed) if words]
     if not fields:
         return NameComparison(Agreement.unverifiable)
     claim = [token for word in words_of(claimed) for token in word]
@@ -87,6 +87,11 @@ def compare_names(claimed: str, first_name: str | None, last_name: str | None) -
         claim, [token for words in fields for word in words for token in word]
     )
     return NameComparison(Agreement.differs, similarity, unrelated)
+
+
+def printed_names(first_name: str | None, last_name: str | None) -> list[str]:
+    """Return the name fields in which the document has something."""
+    return [text for text in (first_name, last_name) if text and text.strip() not in _NOT_GIVEN]
 
 
 def compare_numbers(claimed: str, printed: str | None) -> Agreement:

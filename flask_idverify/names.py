@@ -139,11 +139,18 @@ def agree(claim: list[Token], fields: list[list[list[Token]]]) -> bool:
             for tokens in _splits(claim, len(flat[0]) > 1)
             for printed in _splits(flat[0], len(claim) > 1)
         )
+    return any(_covers(tokens, _slots(fields)) for tokens in _splits(claim, True))
+
+
+def _slots(fields: list[list[list[Token]]]) -> list[list[_Slot]]:
+    """Return the tokens of a document, field by field, and what the claim may do with each."""
+    flat = [[token for word in words for token in word] for words in fields]
+    if len(fields) == 1:
+        return [[_Slot(token, True, True) for token in flat[0]]]
     # A hyphenated first name (Jean-Pierre) is one name: Jean is somebody else.
     first = len(fields[0][0])
     given = [_Slot(token, at < first, at >= first) for at, token in enumerate(flat[0])]
-    family = [_Slot(token, True, False) for token in flat[1]]
-    return any(_covers(tokens, [given, family]) for tokens in _splits(claim, True))
+    return [given, [_Slot(token, True, False) for token in flat[1]]]
 
 
 def _splits(tokens: list[Token], other_is_split: bool) -> Iterator[list[Token]]:
@@ -216,6 +223,48 @@ def _complete(moves: list[list[tuple[int, int]]], required: int) -> bool:
             continue
         waiting += [(after, taken | mask) for after, mask in moves[at] if not taken & mask]
     return False
+
+
+def unmatched(claim: list[Token], fields: list[list[list[Token]]]) -> tuple[set[int], set[int]]:
+    """Return the places of tokens without a counterpart, in a claim and in a document.
+
+    For showing where two names differ, not for deciding whether they do. What may be left out
+    or abbreviated is not among them, as long as nothing else stands in its place.
+
+    :param fields: as :func:`agree` takes them.
+    """
+    slots = _slots(fields)
+    flat = [slot for field in slots for slot in field]
+    alone, left = set(range(len(claim))), set(range(len(flat)))
+    for mine, theirs in _counterparts(claim, slots):
+        if alone.issuperset(mine) and left.issuperset(theirs):
+            alone.difference_update(mine)
+            left.difference_update(theirs)
+    needed = {place for place in left if flat[place].required}
+    # What may be left out stands for nothing, unless something else stands in its place.
+    others = len(alone) == len(claim) or len(alone) > len(needed)
+    return alone, left if others else needed
+
+
+def _counterparts(claim: list[Token], fields: list[list[_Slot]]) -> Iterator[tuple[range, range]]:
+    """Yield places of a claim and of a document that stand for each other, the surest first."""
+    slots = [slot for field in fields for slot in field]
+    printed = [(place, place + 1, slot.token) for place, slot in enumerate(slots)]
+    single = [(at, at + 1, token) for at, token in enumerate(claim)]
+    start, joined = 0, list[tuple[int, int, Token]]()
+    for field in fields:
+        joins = _joins([slot.token for slot in field])
+        joined += [(start + first, start + after, token) for first, after, token in joins]
+        start += len(field)
+    for ours, theirs in ((single, printed), (list(_joins(claim)), printed), (single, joined)):
+        for (first, after, token), (begin, end, other) in product(ours, theirs):
+            if _same(token, other):
+                yield range(first, after), range(begin, end)
+    last = len(fields) == 1
+    inside, inside_slots = range(1, len(claim) - last), range(last, len(slots) - last)
+    for at, place in product(inside, inside_slots):
+        if slots[place].may_be_initial and _abbreviates(claim[at], slots[place].token):
+            yield range(at, at + 1), range(place, place + 1)
 
 
 def difference(claim: list[Token], document: list[Token]) -> tuple[float, bool]:

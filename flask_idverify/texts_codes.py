@@ -50,6 +50,7 @@ ACTIONS: Mapping[str, LazyText] = {
     "callbacks.purged": _("Old callbacks removed"),
     "callbacks.replayed": _("Failed callbacks tried again"),
     "verifications.exported": _("List of verifications handed out"),
+    "audit.exported": _("Audit log handed out"),
 }
 #: What decided an attempt.
 RULES: Mapping[str, LazyText] = {

@@ -22,7 +22,7 @@ LAYERS = [
     ["claims", "texts_codes", "texts_reasons", "config_values"],
     ["types"],
     ["config", "encryption", "matching", "rules", "texts"],
-    ["policy"],
+    ["policy", "marking"],
     ["adapters"],
     ["runtime", "audit_chain"],
     ["columns", "signals", "engines"],

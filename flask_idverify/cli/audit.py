@@ -11,40 +11,27 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import func, select
 
 from .. import audit, clock, runtime
-from ..audit_chain import AuditUnchecked
+from ..audit_chain import AuditUnchecked, MissingKeys
 from ..audit_rows import nothing_there
 from ..errors import AuditBroken, IDVerifyError
 from ..models import AuditEntry, Identity
 from .group import Problem, commands
 from .progress import progress
 
-_OTHERS = 10
-
 audit_commands = AppGroup("audit", help="The append-only log: check it, export it.")
 commands.add_command(audit_commands)
 
 
-class _Breaks:
-    """Tells each broken chain, and the missing keys once each, however many chains need them."""
-
-    def __init__(self) -> None:
-        self.keys: dict[tuple[str, str], list[AuditUnchecked]] = {}
+class _Breaks(MissingKeys):
+    """Tells each broken chain at once, and the missing keys at the end."""
 
     def tell(self, error: IDVerifyError) -> None:
-        if isinstance(error, AuditUnchecked):
-            self.keys.setdefault((error.setting, error.key_id), []).append(error)
-        else:
+        if not self.take(error):
             click.echo(str(error), err=True)
 
     def tell_keys(self) -> None:
-        for errors in self.keys.values():
-            others = [error.subject for error in errors[1:_OTHERS]]
-            click.echo(
-                f"{len(errors)} chain(s) cannot be checked. {errors[0]}"
-                + (f" The same in: {', '.join(others)}" if others else "")
-                + ("…" if len(errors) > _OTHERS else ""),
-                err=True,
-            )
+        for line in self.told():
+            click.echo(line, err=True)
 
 
 @audit_commands.command("verify")

@@ -33,7 +33,12 @@ class AuditEntry(Base):
     __tablename__ = "idverify_audit"
     __table_args__ = (
         UniqueConstraint("subject", "sequence", name="uq_idverify_audit_sequence"),
-        Index("ix_idverify_audit_at", "at"),
+        # The admins' list walks one of these in its order; of one subject it sorts the short chain.
+        # No other table grows as fast, so there is one index for each question that is asked: what
+        # happened on these days, what did this admin do, when did such a step happen.
+        Index("ix_idverify_audit_at", "at", "id"),
+        Index("ix_idverify_audit_actor", "actor", "at", "id"),
+        Index("ix_idverify_audit_action", "action", "at", "id"),
     )
 
     subject: Mapped[str] = mapped_column(Exact(36))

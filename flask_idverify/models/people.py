@@ -25,6 +25,11 @@ class Identity(Base):
         UniqueConstraint("subject", name="uq_idverify_identity_subject"),
         Index("ix_idverify_identity_fingerprint", "number_fingerprint"),
         Index("ix_idverify_identity_expiry", "standing", "expires_at"),
+        # The admins' list of people: in order of their coming, those of one standing, and those
+        # who were verified on certain days, in the order of that.
+        Index("ix_idverify_identity_created", "created_at", "id"),
+        Index("ix_idverify_identity_standing", "standing", "created_at", "id"),
+        Index("ix_idverify_identity_verified", "verified_at", "id"),
     )
 
     user_id: Mapped[str] = mapped_column(Exact(255))

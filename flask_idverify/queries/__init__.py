@@ -22,7 +22,26 @@ from .callbacks import (
 from .details import HISTORY, IdentityDetail, Step, VerificationDetail, identity, verification
 from .health import ERRORS_AMONG, Health, LastError, last_errors, oldest_review, vendor_health
 from .keyset import COUNTED, PAGE_SIZE, CappedCount, Page, Place, place
-from .owed import OWED_SHOWN, OwedDeletion, OwedNumbers, owed_deletions, owed_numbers
+from .log import (
+    Checked,
+    Entry,
+    LogFilters,
+    check_chain,
+    check_log,
+    log_count,
+    log_entries,
+    subject_of,
+)
+from .owed import (
+    OWED_SHOWN,
+    OwedDeletion,
+    OwedNumbers,
+    failed_signals,
+    owed_deletions,
+    owed_numbers,
+)
+from .people import PeopleFilters, identities
+from .queue import next_review, review_count, reviews
 from .rates import Ended, Tally, ended
 from .setup import (
     ProviderType,
@@ -55,17 +74,21 @@ __all__ = [
     "PAGE_SIZE",
     "Calls",
     "CappedCount",
+    "Checked",
     "Counts",
     "Ended",
+    "Entry",
     "FailedCallbacks",
     "Filters",
     "Health",
     "IdentityDetail",
     "LastError",
     "Line",
+    "LogFilters",
     "OwedDeletion",
     "OwedNumbers",
     "Page",
+    "PeopleFilters",
     "Place",
     "ProviderType",
     "ProviderUse",
@@ -81,10 +104,14 @@ __all__ = [
     "applications",
     "callback",
     "calls",
+    "check_chain",
+    "check_log",
     "default_checks",
     "ended",
     "failed_callback_count",
     "failed_callbacks",
+    "failed_signals",
+    "identities",
     "identity",
     "is_linked",
     "last_accepted",
@@ -92,6 +119,9 @@ __all__ = [
     "latest_callbacks",
     "link",
     "linkable",
+    "log_count",
+    "log_entries",
+    "next_review",
     "oldest_review",
     "owed_deletions",
     "owed_numbers",
@@ -102,8 +132,11 @@ __all__ = [
     "provider_types",
     "providers",
     "replayed",
+    "review_count",
+    "reviews",
     "setup_numbers",
     "status_counts",
+    "subject_of",
     "usage_of",
     "usage_today",
     "vendor_health",

@@ -9,14 +9,24 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, false, select, true
 from sqlalchemy.orm import joinedload, load_only
-from sqlalchemy.sql import operators
-from sqlalchemy.sql.expression import UnaryExpression
 
 from .. import clock
 from ..models import Application, Provider, Verification
 from ..service.sessions import session
 from ..states import Reason, Status
-from .keyset import COUNTED, PAGE_SIZE, CappedCount, Order, Page, Place, capped, counts, page
+from .keyset import (
+    COUNTED,
+    PAGE_SIZE,
+    CappedCount,
+    Order,
+    Page,
+    Place,
+    Span,
+    capped,
+    counts,
+    equal,
+    page,
+)
 
 #: Rows of an export that are in memory at once.
 BATCH = 1000
@@ -25,6 +35,7 @@ _SHOWN = (
     *(Verification.id, Verification.user_id, Verification.identity_id, Verification.is_test),
     *(Verification.status, Verification.reason, Verification.reversed_at, Verification.created_at),
     *(Verification.provider_id, Verification.application_id),
+    *(Verification.rule, Verification.captured_at),
 )
 
 
@@ -156,22 +167,12 @@ def _listed(filters: Filters) -> Select[Any]:
 
 
 def _narrowed(filters: Filters, at: Place | None) -> Filters:
-    """Return the filters without the bound that a place inside of them makes needless.
-
-    Of two upper or two lower bounds SQLite searches by one, and reads whatever lies between.
-    """
-    if at is None:
-        return filters
-    if at.newer:
-        inside = filters.since is None or at.moment >= filters.since
-        return replace(filters, since=None) if inside else filters
-    inside = filters.until is None or at.moment < filters.until
-    return replace(filters, until=None) if inside else filters
+    span = Span(filters.since, filters.until).beyond(at)
+    return replace(filters, since=span.since, until=span.until)
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
-    # Those that leave fewest rows come first.
-    wanted: tuple[tuple[Any, Any], ...] = (
+    found = equal(
         (Verification.vendor_reference, filters.vendor_reference),
         (Verification.user_id, filters.user_id),
         (Verification.identity_id, filters.identity_id),
@@ -182,24 +183,6 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         (Verification.application_id, filters.application_id),
         (Verification.provider_id, filters.provider_id),
     )
-    given = [(column, value) for column, value in wanted if value is not None]
-    found = [column == value for column, value in given[:1]]
-    found += [beside(column) == value for column, value in given[1:]]
     if filters.is_test is False:
         found.append(Verification.is_test == false())
-    if filters.since is not None:
-        found.append(Verification.created_at >= filters.since)
-    if filters.until is not None:
-        found.append(Verification.created_at < filters.until)
-    return found
-
-
-def beside(column: Any) -> Any:
-    """Return *column* so that its index does not tempt an engine that keeps no statistics.
-
-    SQLite takes every index for equally good, and would look through a million approvals for
-    those of one user.
-    """
-    if session().get_bind().dialect.name != "sqlite":
-        return column
-    return UnaryExpression(column, operator=operators.custom_op("+"), type_=column.type)
+    return found + Span(filters.since, filters.until).conditions(Verification.created_at)

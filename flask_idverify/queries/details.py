@@ -156,13 +156,15 @@ def _timeline(subject: str, unseal: Unsealer) -> list[Step]:
     entries = session().scalars(
         select(AuditEntry).where(AuditEntry.subject == subject).order_by(AuditEntry.sequence)
     )
-    return [
-        Step(
-            at=entry.at,
-            actor=entry.actor,
-            action=entry.action,
-            facts={name: value for name, value in entry.facts.items() if name not in FOR_CHECKING},
-            note=unseal(lambda entry=entry: entry.note),  # type: ignore[misc]  # binds the loop variable
-        )
-        for entry in entries
-    ]
+    return [step_of(entry, unseal) for entry in entries]
+
+
+def step_of(entry: AuditEntry, unseal: Unsealer) -> Step:
+    """Return an entry of the log without what serves its checking."""
+    return Step(
+        at=entry.at,
+        actor=entry.actor,
+        action=entry.action,
+        facts={name: value for name, value in entry.facts.items() if name not in FOR_CHECKING},
+        note=unseal(lambda: entry.note),
+    )

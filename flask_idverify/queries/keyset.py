@@ -12,6 +12,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.expression import UnaryExpression
 
 from ..errors import InvalidInput
 from ..phrases import phrase
@@ -164,9 +166,61 @@ def _page(rows: list[Any], order: Order, *, before: bool, after: bool) -> Page[A
     return Page(rows, last, first) if order.oldest_first else Page(rows, first, last)
 
 
-def capped(*wanted: Any) -> Any:
-    """Return the count of rows that meet all of *wanted*, as a column; :func:`counts` reads it."""
-    found = select(1).where(*wanted).limit(COUNTED + 1).subquery()
+@dataclass(frozen=True)
+class Span:
+    """A span of time in which the rows of a list lie: ``since`` <= moment < ``until``."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def beyond(self, at: Place | None) -> Span:
+        """Return the span without the bound that a place inside of it makes needless.
+
+        Of two upper or two lower bounds SQLite searches by one, and reads whatever lies between.
+        """
+        if at is None:
+            return self
+        if at.newer:
+            inside = self.since is None or at.moment >= self.since
+            return Span(None, self.until) if inside else self
+        inside = self.until is None or at.moment < self.until
+        return Span(self.since, None) if inside else self
+
+    def conditions(self, moment: Any) -> list[ColumnElement[bool]]:
+        """Return what a row's *moment* has to meet."""
+        found = [moment >= self.since] if self.since is not None else []
+        return [*found, moment < self.until] if self.until is not None else found
+
+
+def equal(*wanted: tuple[Any, Any], walked: bool = True) -> list[ColumnElement[bool]]:
+    """Return the conditions of what a list is filtered by, without those whose value is ``None``.
+
+    :param wanted: columns and values; what leaves fewest rows comes first, and its index is taken.
+    :param walked: false: none of their indexes is, since the list walks another one.
+    """
+    given = [(column, value) for column, value in wanted if value is not None]
+    first = 1 if walked else 0
+    found = [column == value for column, value in given[:first]]
+    return found + [beside(column) == value for column, value in given[first:]]
+
+
+def beside(column: Any) -> Any:
+    """Return *column* so that its index does not tempt an engine that keeps no statistics.
+
+    SQLite takes every index for equally good, and would look through a million approvals for
+    those of one user.
+    """
+    if session().get_bind().dialect.name != "sqlite":
+        return column
+    return UnaryExpression(column, operator=operators.custom_op("+"), type_=column.type)
+
+
+def capped(*wanted: Any, most: int = COUNTED) -> Any:
+    """Return the count of rows that meet all of *wanted*, as a column; :func:`counts` reads it.
+
+    :param most: nobody is served by an exact number above this.
+    """
+    found = select(1).where(*wanted).limit(most + 1).subquery()
     return select(func.count()).select_from(found).scalar_subquery()
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from ..models import Identity, OutboxRow
-from ..service.owed import VENDOR_ERASURE
+from ..service.owed import SIGNAL, VENDOR_ERASURE
 from ..service.sessions import session
 from .keyset import COUNTED, CappedCount, Order, Page, Place, capped, counts, page
 
@@ -56,6 +56,14 @@ def owed_numbers() -> OwedNumbers | None:
         .limit(1)
     )
     return OwedNumbers(count, first.created_at, words)
+
+
+def failed_signals() -> CappedCount:
+    """Return how many signals are owed after a failure, among as many as are counted."""
+    oldest: Any = select(OutboxRow.error).where(OutboxRow.kind == SIGNAL)
+    looked = _OLDEST.sorted(oldest, ascending=True).limit(COUNTED + 1).subquery()
+    seen, failed = session().execute(select(func.count(), func.count(looked.c.error))).one()
+    return CappedCount(failed, more=failed > 0 and seen > COUNTED)
 
 
 def owed_deletions(at: Place | None = None) -> Page[OwedDeletion]:

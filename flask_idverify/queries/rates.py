@@ -17,7 +17,7 @@ from ..engines import utc_day
 from ..models import Verification
 from ..service.sessions import session
 from ..states import Status
-from .attempts import beside
+from .keyset import beside
 from .usage import days_until_today
 
 

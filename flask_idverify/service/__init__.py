@@ -21,8 +21,8 @@ from .identities import (
     satisfies,
 )
 from .images import image, image_names
-from .lists import note_list_export
-from .owed import owe_again, owed_of
+from .lists import note_audit_export, note_list_export
+from .owed import owe_again, owe_all_again, owed_of
 from .polling import claim_fetch, note_return
 from .providers import add_provider, provider_named
 from .results import refresh, refresh_if_due
@@ -52,9 +52,11 @@ __all__ = [
     "is_being_started",
     "known_claim",
     "link",
+    "note_audit_export",
     "note_list_export",
     "note_return",
     "owe_again",
+    "owe_all_again",
     "owed_of",
     "provider_named",
     "purge",

@@ -29,6 +29,7 @@ def approve(
     facts: dict[str, Any] | None = None,
     note: str | None = None,
     by_admin: bool = False,
+    held: Status | None = None,
 ) -> bool:
     """Approve and, unless it is a test, lock the identity, in one transaction.
 
@@ -40,6 +41,7 @@ def approve(
         Status.approved,
         actor=actor,
         by_admin=by_admin,
+        held=held,
         values=values,
         facts=facts,
         note=note,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import (
+    ChangedMeanwhile,
     ConfigurationError,
     IDVerifyError,
     ReasonMissing,
@@ -24,45 +25,41 @@ _HELD = {
     Status.approved: phrase("The verification is approved already."),
     Status.rejected: phrase("The verification is rejected already."),
 }
+_FASTER = phrase(
+    "Somebody else, or the vendor, was faster. Nothing was changed; look at it again before you "
+    "decide."
+)
 _MOVED_ON = phrase("This verification cannot be decided so any more: it has moved on.")
 
 
 def decide(
-    verification: Verification, status: Status | str, *, admin: str, reason: str
+    verification: Verification,
+    status: Status | str,
+    *,
+    admin: str,
+    reason: str,
+    seen: Status | str | None = None,
 ) -> Verification:
     """Approve or reject in the name of an admin, also against an earlier decision.
 
     :param status: ``approved`` or ``rejected``.
     :param admin: user id of the admin who signs; kept in the audit log.
     :param reason: the admin's words; kept encrypted.
+    :param seen: how it stood when the admin looked at it. Two who decide at once shall not overrule
+        each other unawares.
     :raises ReasonMissing: *admin* or *reason* is empty.
+    :raises ChangedMeanwhile: it does not stand any more as it was *seen*.
     :raises TransitionRefused: the status is no decision, is held already, this is a test, or the
         identity is locked with another claim.
     """
     target = Status(status)
     if target not in (Status.approved, Status.rejected):
         raise TransitionRefused(phrase("An admin decides 'approved' or 'rejected', nothing else."))
+    known = Status(seen) if seen is not None else None
     signed = _signed(admin, reason)
     session = require_clean()
     session.refresh(verification)
-    if verification.erased_at is not None:
-        raise TransitionRefused(
-            phrase("This verification was erased; there is nothing left to decide on.")
-        )
-    if verification.is_test and target is Status.approved:
-        raise TransitionRefused(phrase("A test verification never verifies anybody."))
-    if target is Status.approved and claims_another(verification):
-        raise TransitionRefused(
-            phrase("The identity is verified and locked with another claim; reset it first.")
-        )
-    identity = verification.identity
-    if target is Status.approved and identity.is_verified and identity.claim != verification.claim:
-        raise TransitionRefused(
-            phrase(
-                "The user is verified with another claim than this attempt's. Reset the "
-                "identity first if this attempt is the right one."
-            )
-        )
+    _require_decidable(verification, target, known)
     held = verification.status
     values = {"decided_by": admin, "rule": "admin"}
     verification_note = Verification.note.seal(verification, reason.strip())
@@ -74,6 +71,7 @@ def decide(
             Policy.from_dict(verification.policy),
             actor=signed,
             by_admin=True,
+            held=known,
             values={**values, "note_sealed": verification_note},
             note=reason.strip(),
         )
@@ -86,6 +84,7 @@ def decide(
             reasons=[Reason.manual],
             retryable=True,
             by_admin=True,
+            held=known,
             values={**values, "note_sealed": verification_note},
             note=reason.strip(),
         )
@@ -93,6 +92,9 @@ def decide(
             revoke(session, verification, actor=signed)
     if not moved:
         session.rollback()
+        session.refresh(verification)
+        if known is not None and verification.status is not known:
+            raise ChangedMeanwhile(_FASTER)
         raise TransitionRefused(_HELD.get(held, _MOVED_ON))
     session.commit()
     session.refresh(verification)
@@ -140,6 +142,29 @@ def cancel(
         raise TransitionRefused(phrase("This verification has ended already."))
     announce()
     return verification
+
+
+def _require_decidable(verification: Verification, target: Status, seen: Status | None) -> None:
+    if seen is not None and verification.status is not seen:
+        raise ChangedMeanwhile(_FASTER)
+    if verification.erased_at is not None:
+        raise TransitionRefused(
+            phrase("This verification was erased; there is nothing left to decide on.")
+        )
+    if verification.is_test and target is Status.approved:
+        raise TransitionRefused(phrase("A test verification never verifies anybody."))
+    if target is Status.approved and claims_another(verification):
+        raise TransitionRefused(
+            phrase("The identity is verified and locked with another claim; reset it first.")
+        )
+    identity = verification.identity
+    if target is Status.approved and identity.is_verified and identity.claim != verification.claim:
+        raise TransitionRefused(
+            phrase(
+                "The user is verified with another claim than this attempt's. Reset the "
+                "identity first if this attempt is the right one."
+            )
+        )
 
 
 def _signed(admin: str, reason: str) -> str:

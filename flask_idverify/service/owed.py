@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from .. import clock
 from ..models import OutboxRow
@@ -73,10 +73,23 @@ def owed_of(subject: str) -> list[OutboxRow]:
 
 def owe_again(subject: str) -> int:
     """Make everything owed about a person due now, also what was given up; commit; count it."""
+    return _due_now(OutboxRow.subject == subject)
+
+
+def owe_all_again(kind: str) -> int:
+    """Make everything owed of one kind due now that was tried in vain; commit; count it.
+
+    What somebody is delivering at this moment is left to them.
+    """
+    free = or_(OutboxRow.leased_until.is_(None), OutboxRow.leased_until <= clock.now())
+    return _due_now(OutboxRow.kind == kind, OutboxRow.error.is_not(None), free)
+
+
+def _due_now(*which: Any) -> int:
     current = require_clean()
     changed: Any = current.execute(
         update(OutboxRow)
-        .where(OutboxRow.subject == subject)
+        .where(*which)
         .values(next_try_at=clock.now(), tries=0)
         .execution_options(synchronize_session=False)
     )

@@ -20,6 +20,7 @@ def move(
     target: Status,
     *,
     by_admin: bool = False,
+    held: Status | None = None,
     values: dict[str, Any] | None = None,
 ) -> bool:
     """Move *verification* to *target* if its status admits that; say whether it did.
@@ -27,8 +28,10 @@ def move(
     The database decides: of many workers at once exactly one is told ``True``. The caller
     commits.
 
+    :param held: move it from this status alone.
     :param values: further columns to set in the same statement.
     """
+    admitted = sources(target, by_admin=by_admin)
     changes: dict[str, Any] = {"status": target, **(values or {})}
     if target.is_final:
         changes["active_key"] = None
@@ -39,7 +42,7 @@ def move(
         update(Verification)
         .where(
             Verification.id == verification.id,
-            Verification.status.in_(sources(target, by_admin=by_admin)),
+            Verification.status.in_(admitted if held is None else admitted & {held}),
             # What was erased is over, whatever a vendor or an admin still says.
             Verification.erased_at.is_(None),
         )
@@ -61,6 +64,7 @@ def conclude(
     reasons: Sequence[Reason] = (),
     retryable: bool = False,
     by_admin: bool = False,
+    held: Status | None = None,
     values: dict[str, Any] | None = None,
     facts: dict[str, Any] | None = None,
     note: str | None = None,
@@ -77,6 +81,7 @@ def conclude(
         verification,
         target,
         by_admin=by_admin,
+        held=held,
         values={
             "reason": codes[0] if codes else None,
             "reasons": codes,

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import insert, select
 
 from flask_idverify import clock
-from flask_idverify.models import Application, Identity, Provider, Verification
-from flask_idverify.states import Reason, Status
+from flask_idverify.models import Application, AuditEntry, Identity, Provider, Verification
+from flask_idverify.states import Reason, Standing, Status
 from tests.hosts import Host
 
 BATCH = 5000
@@ -32,6 +32,10 @@ _STATUSES = (
 )
 _REASONS = (Reason.document_unreadable, Reason.face_mismatch, Reason.document_manipulated)
 _TESTS = 0.06
+_JUDGED = (Standing.verified, Standing.revoked)
+_STANDINGS = (*(Standing.verified,) * 5, *(Standing.unverified,) * 3, Standing.revoked)
+_ACTORS = (*("system", "vendor", "user") * 4, "admin:7")
+_ACTIONS = (*("verification.created", "verification.started") * 3, "verification.approved")
 _POLICY: dict[str, Any] = {"match_name": True, "minimum_age": 18}
 
 
@@ -59,7 +63,8 @@ def fill(host: Host, count: int, days: int = DAYS) -> Filled:
         applications = sorted(host.db.session.scalars(select(Application.id)))
         identities = [str(uuid.UUID(int=n + 1)) for n in range(max(count // 2, 1))]
         connection = host.db.session.connection()
-        for part in _parts([_identity(key, n) for n, key in enumerate(identities)]):
+        people = [_identity(key, n, len(identities)) for n, key in enumerate(identities)]
+        for part in _parts(people):
             connection.execute(insert(Identity), part)
         for start in range(0, count, BATCH):
             rows = [
@@ -82,8 +87,8 @@ def analyze(host: Host) -> None:
         return
     word = "VACUUM ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE TABLE"
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for table in (Verification.__tablename__, Identity.__tablename__):
-            connection.exec_driver_sql(f"{word} {table}")
+        for table in (Verification, Identity, AuditEntry):
+            connection.exec_driver_sql(f"{word} {table.__tablename__}")
 
 
 def _parts(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -91,14 +96,53 @@ def _parts(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         yield rows[start : start + BATCH]
 
 
-def _identity(key: str, number: int) -> dict[str, Any]:
+def _identity(key: str, number: int, count: int) -> dict[str, Any]:
+    created = NOW - timedelta(days=1000) * (1 - number / count)
+    standing = _STANDINGS[number % len(_STANDINGS)]
     return {
         "id": key,
         "user_id": f"user-{number}",
-        "subject": str(uuid.uuid5(uuid.NAMESPACE_OID, key)),
+        "subject": subject(key),
         "claim_sealed": "x" * 300,
-        "standing": "unverified",
+        "standing": standing,
+        "created_at": created,
+        "verified_at": created + timedelta(minutes=5) if standing in _JUDGED else None,
     }
+
+
+def subject(key: str) -> str:
+    """Return what the log calls an identity."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, key))
+
+
+def fill_log(host: Host, count: int, provider: str) -> None:
+    """Write *count* entries of the log, of as many people as :func:`fill` wrote identities of.
+
+    Their digests say nothing, and nobody checks them.
+    """
+    chance = random.Random(2)
+    people = max(count // 10, 1)
+    with host.app.app_context():
+        connection = host.db.session.connection()
+        for start in range(0, count, BATCH):
+            rows = [
+                {
+                    "id": str(uuid.UUID(int=chance.getrandbits(128))),
+                    "subject": subject(str(uuid.UUID(int=number % people + 1))),
+                    "sequence": number // people + 1,
+                    "at": NOW - timedelta(days=1000) * (1 - number / count),
+                    "actor": chance.choice(_ACTORS),
+                    "action": chance.choice(_ACTIONS),
+                    "facts": {"provider": provider},
+                    "key_id": "k",
+                    "previous_mac": "0" * 64,
+                    "mac": "1" * 64,
+                }
+                for number in range(start, min(start + BATCH, count))
+            ]
+            connection.execute(insert(AuditEntry), rows)
+        host.db.session.commit()
+        analyze(host)
 
 
 def _row(

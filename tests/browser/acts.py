@@ -71,3 +71,10 @@ def with_old_token(words: str) -> Act:
         press(words)(page)
 
     return act
+
+
+def overtaken(page: Page) -> None:
+    """Decide on what stood differently when the page was opened."""
+    page.locator("input[name=seen]").evaluate("it => it.value = 'processing'")
+    page.get_by_label("Reason").fill("Seen in our branch.")
+    press("Approve and next")(page)

@@ -85,7 +85,10 @@ def filled(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterat
     with SandboxServer(allow_local_urls=True, processing_seconds=0.0) as server:
         vendor = Vendor(server)
         vendor.reset()
-        host = make_host(SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder}/host.db")
+        host = make_host(
+            SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder}/host.db",
+            IDVERIFY_AUDIT_SIGNING_KEY="S" * 43,
+        )
         with kept(host) as base:
             yield Filled(host, base, vendor)
 

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from tests.browser.acts import Act, claim, filled_in, press, too_long, with_old_token
+from tests.browser.acts import (
+    Act,
+    claim,
+    filled_in,
+    overtaken,
+    press,
+    too_long,
+    with_old_token,
+)
 from tests.browser.scene import Scene
 
 if TYPE_CHECKING:
@@ -26,6 +34,7 @@ NO_PAGE = {
     "idverify_api.nowhere": "JSON",
     "idverify_admin.back_to_identity": "leads elsewhere",
     "idverify_admin.checked_provider": "leads elsewhere",
+    "idverify_admin.back_to_audit": "leads elsewhere",
 }
 
 
@@ -225,8 +234,38 @@ def _case_pages() -> list[Shown]:
     return found
 
 
+def _list_pages() -> list[Shown]:
+    people, queue, log, broken = "/identities", "/reviews", "/audit", "/audit?subject={silent}"
+    one, back = f"{queue}/{{unclear}}", "since=2026-02-01&until=2026-01-01"
+    check = press("Check this chain")
+    return [
+        _admin("identities", "filled", "First seen", people),
+        _admin("identities", "days", "in which they were verified", f"{people}?since=2020-01-01"),
+        _admin("identities", "empty", "Nobody yet", people, bare=True),
+        _admin("identities", "no-match", "Nobody fits", f"{people}?user=nobody"),
+        _admin("identities", "error", "before the first", f"{people}?{back}", status=422),
+        _admin("reviews", "filled", "Begin with the oldest", queue),
+        _admin("reviews", "empty", "Nothing waits", queue, bare=True),
+        _admin("review", "waiting", "this one among them", one),
+        _admin("review", "pictures", "open alone", f"{one}?pictures=1"),
+        _admin("review", "decided", "does not wait any more", f"{queue}/{{rejected}}"),
+        _refused("review", "give a reason", one, press("Approve and next"), "no-reason"),
+        _admin("review", "overtaken", "Somebody was faster", one, act=overtaken, status=409),
+        _admin("review", "unknown", "Not found", f"{queue}/x", status=404),
+        _admin("audit", "filled", "Download as JSONL", log),
+        _admin("audit", "chain", "Check this chain", "/audit?user={user of verified}"),
+        _admin("audit", "empty", "IDVERIFY_AUDIT_SIGNING_KEY", log, bare=True),
+        _admin("audit", "no-match", "Nothing fits", f"{log}?user=nobody"),
+        _admin("audit", "error", "before the first", f"{log}?{back}", status=422),
+        _admin("audit", "holds", "The chain holds", f"{log}?subject={{provider}}", act=check),
+        _admin("audit", "broken", "Show this chain", broken, act=check),
+        _admin("audit", "checked", "does not hold", log, act=press("Check the whole log")),
+        _admin("owed", "signals", "Send the signals again", "/owed"),
+    ]
+
+
 #: All of them.
-PAGES = [*_user_pages(), *_setup_pages(), *_case_pages()]
+PAGES = [*_user_pages(), *_setup_pages(), *_case_pages(), *_list_pages()]
 
 
 def named(shown: Iterable[Shown], others: Iterable[str] = NO_PAGE) -> set[str]:

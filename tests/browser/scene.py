@@ -6,9 +6,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import text
+
 from flask_idverify import clock, inbox, outbox, service
 from flask_idverify.locking import permitted
-from flask_idverify.models import Application, CallbackRow, Identity, Provider, Verification
+from flask_idverify.models import (
+    Application,
+    CallbackRow,
+    Identity,
+    OutboxRow,
+    Provider,
+    Verification,
+)
 from flask_idverify.policy import Policy
 from flask_idverify.service.applications import add_application
 from flask_idverify.service.usage import add_calls
@@ -56,6 +65,8 @@ class Filled(Scene):
         self._tests()
         self._erased()
         self._callbacks()
+        self._signals()
+        self._log()
 
     # -- what admins set up ---------------------------------------------------------------------
 
@@ -181,6 +192,7 @@ class Filled(Scene):
         for name, user_id in self.people.items():
             if f"identity {user_id}" in self.ids:
                 self.ids[f"identity of {name}"] = self.ids[f"identity {user_id}"]
+                self.ids[f"user of {name}"] = str(user_id)
         self._stands("lapsed", Standing.expired)
         self._stands("revoked", Standing.revoked)
         self.change(Verification, "reversed", lambda row: setattr(row, "reversed_at", clock.now()))
@@ -240,3 +252,20 @@ class Filled(Scene):
         self.vendor.sandbox.set_faults([])
         with self.host.app.app_context():
             assert self.host.db.session.query(CallbackRow).one().error
+
+    def _signals(self) -> None:
+        """Let a receiver of the app have raised."""
+        with self.host.app.app_context():
+            row = OutboxRow(kind="signal", subject=self.ids["verified"], tries=3, next_try_at=None)
+            row.error = "A receiver raised; the log tells which signal and what."
+            self.host.db.session.add(row)
+            self.host.db.session.commit()
+
+    def _log(self) -> None:
+        """Let somebody with the database have changed what was done to one account."""
+        with self.host.app.app_context():
+            self.host.db.session.execute(
+                text("UPDATE idverify_audit SET actor = 'vendor' WHERE subject = :it"),
+                {"it": self.ids["silent"]},
+            )
+            self.host.db.session.commit()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser.acts import press
+from tests.browser.eyes import watched
 from tests.browser.journey import Journey, focus_of
 from tests.browser.scene import Filled
 from tests.browser.serving import strict
@@ -120,6 +121,8 @@ def test_refused_form_says_what_is_wrong_where_the_focus_is(world: World, page: 
         ("admin", "/admin/applications/{application default}/links/{link default}"),
         ("admin", "/admin/verifications"),
         ("admin", "/admin/verifications/{unclear}"),
+        ("admin", "/admin/reviews"),
+        ("admin", "/admin/audit"),
         ("admin", "/admin/identities/{identity of verified}"),
     ],
 )
@@ -132,3 +135,41 @@ def test_tab_reaches_all_there_is_to_use_and_shows_where_it_is(
     page.goto(f"{filled.base}/identity{address.format_map(filled.ids)}")
     for _ in range(page.evaluate(_USABLE)):
         _tab(page)
+
+
+def test_the_queue_of_reviews_is_worked_off_by_keyboard_alone(
+    world: World, window: Callable[..., Page]
+) -> None:
+    """Tab, Enter, the reason, Tab, Enter: and the next one stands there."""
+    people = [Journey(world, window(), f"{name}@example.com") for name in ("lena", "karl", "eva")]
+    for person in people:
+        person.go_through("face-unclear")
+        person.reads("In review")
+    page = window()
+    with world.host.app.app_context():
+        admin = world.host.add_user("admin@example.com", is_admin=True).id
+    page.goto(f"{world.base}/login/{admin}")
+    page.goto(f"{world.base}/identity/admin/")
+    keys = page.keyboard
+    _tab_to(page, "Reviews 3\nwaiting")
+    keys.press("Enter")
+    page.get_by_role("heading", level=1, name="Reviews").wait_for()
+    _tab_to(page, "Begin with the oldest")
+    keys.press("Enter")
+    with watched(page) as told:
+        for left, button in (
+            ("3 wait, this one", "Approve and next"),
+            ("2 wait, this one", "Reject and next"),
+            ("1 waits, this one", "Approve"),
+        ):
+            page.get_by_text(left).wait_for()
+            page.wait_for_load_state()
+            assert _tab(page)["words"] == "Decide", "the first step from where the page begins"
+            keys.press("Enter")
+            assert focus_of(page)["name"] == "reason"
+            keys.type("Seen in our branch.")
+            _tab_to(page, button)
+            keys.press("Enter")
+        page.get_by_text("Nothing waits for a decision").wait_for()
+    assert told == []
+    assert [person.attempts() for person in people] == [["approved"], ["rejected"], ["approved"]]

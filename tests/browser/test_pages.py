@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from flask_idverify import audit_walk
+from flask_idverify.queries import log
+from tests.browser.acts import press
 from tests.browser.eyes import LOOKS, Eyes, watched
 from tests.browser.pages import PAGES, Shown, named, opened, readable
 from tests.browser.scene import Filled, Scene
@@ -39,4 +42,25 @@ def test_page(
         LOOKS[0].take(page)
         opened(page, scene, shown)
         told.extend(eyes.examine(page, str(shown), LOOKS[: volume(2, 4)]))
+    assert not told, "\n".join(told)
+
+
+def test_a_check_in_portions_says_how_far_it_came_and_goes_on(
+    filled: Filled, visitors: Visitors, eyes: Eyes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_walk, "PAGE", 15)
+    monkeypatch.setattr(log, "PORTION_SECONDS", 0.0)
+    page = visitors.of(filled, "admin")
+    with watched(page) as told:
+        page.goto(f"{filled.base}/identity/admin/audit")
+        press("Check the whole log")(page)
+        page.get_by_role("heading", name="There is more").wait_for()
+        told.extend(eyes.examine(page, "admin.audit-portion", LOOKS[:2]))
+        for _ in range(20):
+            if not page.get_by_role("button", name="Go on").count():
+                break
+            press("Go on")(page)
+            page.wait_for_load_state()
+        page.get_by_text("1 chain does not hold").wait_for()
+        assert page.get_by_text("Show this chain").count() == 1
     assert not told, "\n".join(told)

@@ -33,6 +33,7 @@ def _stages() -> Iterator[Callable[..., Stage]]:
 
         def make(**settings: Any) -> Stage:
             # In memory on every run: these are about our pages, and are put back as they were.
+            settings.setdefault("IDVERIFY_AUDIT_SIGNING_KEY", "S" * 43)
             host = make_host(SQLALCHEMY_DATABASE_URI="sqlite://", **settings)
             MADE.remove(host)  # it outlives the test
             made.append(Stage(host, vendor))

@@ -269,6 +269,13 @@ class Stage:
                 "order": "oldest",
                 **dict.fromkeys(("kind", "reason", "reference"), ""),
             },
+            "idverify_admin.export_audit": {
+                "format": "csv",
+                **dict.fromkeys(("subject", "action", "actor", "admin"), ""),
+            },
+            "idverify_admin.verify_audit": dict.fromkeys(
+                ("subject", "user", "after", "named", "chains", "entries", "broken"), ""
+            ),
         }
         return dict(known.get(endpoint, {"reason": "Because I saw the papers."}))
 

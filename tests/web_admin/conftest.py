@@ -34,6 +34,7 @@ def paths(host: Host, desk: Desk, vendor: Vendor, at_vendor: str) -> list[str]:
     fraud = ended(host, vendor, "two@example.com", "fraud")
     differs = ended(host, vendor, "three@example.com", real_name="Karl Huber", id_number="X1")
     opened = start(host, "four@example.com")
+    doubtful = ended(host, vendor, "five@example.com", "face-unclear", id_number="X2")
     with host.app.app_context():
         application: Any = host.db.session.query(Application).one()
         link = application.links[0].id
@@ -58,5 +59,11 @@ def paths(host: Host, desk: Desk, vendor: Vendor, at_vendor: str) -> list[str]:
             f"/verifications/{fraud}",
             f"/verifications/{differs}",
             f"/verifications/{opened}",
+            "/reviews",
+            f"/reviews/{doubtful}",
+            "/identities",
+            "/identities?standing=verified",
             f"/identities/{identity}",
+            "/audit",
+            "/audit?action=identity.verified",
         ]

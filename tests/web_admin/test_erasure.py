@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 
-from flask_idverify import clock, inbox
+from flask_idverify import clock, inbox, signals
 from flask_idverify.models import AuditEntry, Identity, OutboxRow, Verification
 from tests.erasing import deleted
 from tests.hosts import Host, make_host
@@ -244,3 +245,58 @@ def test_owed_deletions_stand_on_pages_oldest_first(
     assert back is not None
     assert desk.get(back[1]).text.partition("<table")[2] == first.partition("<table")[2]
     assert "the first page" in words(desk.get("/owed?newer=x"))
+
+
+def test_all_that_vendors_owe_is_tried_again_at_once(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    assert "/owed/deletions" not in desk.get("/owed").text
+    attempts = [ended(host, vendor, f"{n}@example.com", id_number=f"U{n}") for n in range(2)]
+    known = [reference(host, each) for each in attempts]
+    vendor.sandbox.set_faults([{"kind": "403", "where": "erase"}])
+    for each in attempts:
+        page = page_of(host, each)
+        desk.send(f"{page}/erase", page, why=WHY, sure="y")
+    with host.app.app_context():
+        # One was given up, and one is being made by somebody at this moment.
+        first, second = host.db.session.query(OutboxRow).order_by(OutboxRow.created_at)
+        assert first.error
+        first.next_try_at = None
+        second.leased_until = clock.now() + timedelta(minutes=2)
+        host.db.session.commit()
+    vendor.sandbox.clear_faults()
+    answer = desk.send("/owed/deletions", "/owed")
+    assert answer.headers["Location"] == f"{ADMIN}/owed"
+    told = words(desk.get("/owed"))
+    assert "1 deletion is due now and is tried next." in told
+    assert [deleted(vendor, each) for each in known] == [True, False]
+    desk.send("/owed/deletions", "/owed")
+    assert "No deletion waits that has failed." in words(desk.get("/owed"))
+
+
+def test_signals_that_an_app_has_not_taken_are_told_and_sent_again(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    heard: list[str] = []
+
+    def receiver(_app: object, **rows: object) -> None:
+        if not heard:
+            heard.append("trouble")
+            raise RuntimeError("mail server away")
+        heard.append("heard")
+
+    with signals.identity_verified.connected_to(receiver, host.app):
+        ended(host, vendor, "one@example.com")
+        with host.app.app_context():
+            host.db.session.query(OutboxRow).update({"next_try_at": None})
+            host.db.session.commit()
+        told = words(desk.get("/owed"))
+        assert "1 signal is owed to your app: a receiver of it raised." in told
+        desk.send("/owed/signals", "/owed")
+        assert heard == ["trouble", "heard"]
+    told = words(desk.get("/owed"))
+    assert "1 signal is due now and is sent next." in told
+    assert "is owed to your app" not in told
+    token = desk.token()
+    desk.post("/owed/signals", {"csrf_token": token})
+    assert "No signal waits that has failed." in words(desk.get("/owed"))

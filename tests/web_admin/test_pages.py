@@ -38,17 +38,18 @@ def test_no_page_shows_a_secret(desk: Desk, paths: list[str]) -> None:
 
 
 def test_every_form_carries_a_token(desk: Desk, paths: list[str]) -> None:
+    filters = [f"{ADMIN}/{part}" for part in ("", "verifications", "identities", "audit")]
     for path in paths:
         reader = Reader(read(desk, path))
         for action, fields in zip(reader.actions, reader.forms, strict=True):
-            only_asks = action in (f"{ADMIN}/verifications", f"{ADMIN}/")
-            assert "csrf_token" in fields or only_asks, (path, action)
+            assert "csrf_token" in fields or action in filters, (path, action)
 
 
 def test_every_page_leads_to_the_others(desk: Desk, paths: list[str]) -> None:
     for path in paths:
         page = read(desk, path)
-        for part in ("", "verifications", "applications", "providers"):
+        own = ("reviews", "verifications", "identities", "audit")
+        for part in ("", *own, "applications", "providers"):
             assert f'href="{ADMIN}/{part}"' in page
 
 
@@ -110,11 +111,12 @@ def test_every_page_has_one_name(desk: Desk, paths: list[str], tag: str) -> None
 
 def current(page: str) -> list[str]:
     """Return the words of the tab that a page marks as the one it belongs to."""
-    return re.findall(r'aria-current="page">([^<]*)<', page)
+    return [tab.strip() for tab in re.findall(r'aria-current="page">([^<]*)<', page)]
 
 
 def test_every_page_marks_the_one_tab_that_it_belongs_to(desk: Desk, paths: list[str]) -> None:
-    tabs = {"": "Overview", **dict.fromkeys(("identities", "owed", "callbacks"), "Verifications")}
+    tabs = {"": "Overview", "identities": "Users", "audit": "Audit log"}
+    tabs |= dict.fromkeys(("owed", "callbacks"), "Verifications")
     for path in [*paths, "/owed", "/callbacks"]:
         part = re.split(r"[/?]", path)[1]
         assert current(read(desk, path)) == [tabs.get(part, part.capitalize())], path
@@ -132,7 +134,7 @@ def test_the_page_of_a_refused_form_keeps_its_tab(desk: Desk, paths: list[str]) 
             if answer.status_code < 400:
                 continue
             part = target.split("/")[1]
-            tab = "Verifications" if part == "identities" else part.capitalize()
+            tab = {"identities": "Users", "audit": "Audit log"}.get(part, part.capitalize())
             assert current(answer.text) == [tab], target
     assert {re.sub(r"[0-9a-f-]{36}", "*", each) for each in sent} >= {
         "/verifications/*/reject",

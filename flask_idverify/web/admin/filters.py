@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
@@ -47,58 +47,40 @@ class DayField(DateField):
         self.data = day
 
 
-class FilterForm(AdminForm):
-    """Which verifications a list shows, and in which order; sent with GET."""
+def exact(label: Any, longest: int, message: Any) -> StringField:
+    """Return a field for something that is looked for exactly as it is typed."""
+    return StringField(
+        label,
+        [Length(max=longest, message=message)],
+        filters=[_strip],
+        render_kw={"autocomplete": "off", "spellcheck": "false"},
+    )
+
+
+class ListForm(AdminForm):
+    """Which rows a list shows, and in which order; sent with GET."""
 
     class Meta:
         """It changes nothing; and an address with a token in it would be passed on."""
 
         csrf = False
 
-    status = SelectField(_("Status"))
-    provider = SelectField(_("Provider"))
-    application = SelectField(_("Application"))
-    reason = SelectField(_("Reason"))
-    kind = SelectField(_("Kind"))
     since = DayField(_("From (UTC)"))
     until = DayField(_("To, inclusive (UTC)"))
-    user = StringField(
-        _("User ID, exact"),
-        [Length(max=255, message=_("This is longer than any user ID."))],
-        filters=[_strip],
-        render_kw={"autocomplete": "off", "spellcheck": "false"},
-    )
-    reference = StringField(
-        _("Vendor's reference, exact"),
-        [Length(max=64, message=_("This is longer than any reference."))],
-        filters=[_strip],
-        render_kw={"autocomplete": "off", "spellcheck": "false"},
-    )
+    user = exact(_("User ID, exact"), 255, _("This is longer than any user ID."))
     order = SelectField(_("Order"))
-    identity = HiddenField(filters=[_strip])
 
-    @classmethod
-    def of(cls, values: Mapping[str, str]) -> FilterForm:
-        """Return the form as *values* (of an address, or of a form) fill it."""
-        form = cls(formdata=values)
-        every = ("", _("All"))
-        form.status.choices = options(
-            [every, *((str(status), texts.status_label(status)) for status in Status)]
-        )
-        form.provider.choices = options(
-            [every, *((row.id, row.name) for row in queries.provider_rows())]
-        )
-        form.application.choices = options(
-            [every, *((row.id, application_label(row)) for row in queries.application_rows())]
-        )
-        reasons = ((str(reason), str(texts.reason(reason).admin)) for reason in Reason)
-        form.reason.choices = options([every, *sorted(reasons, key=lambda pair: pair[1])])
-        form.kind.choices = options([every, ("real", _("Users")), ("test", _("Tests"))])
-        form.order.choices = options([("", _("Newest first")), ("oldest", _("Oldest first"))])
-        for field in form:
+    def settle(self, **choices: Iterable[tuple[str, Any]]) -> None:
+        """Give the selects their options; what the address does not say is none of them.
+
+        :param choices: by field, behind the one for all.
+        """
+        for name, pairs in choices.items():
+            self[name].choices = options([("", _("All")), *pairs])
+        self.order.choices = options([("", _("Newest first")), ("oldest", _("Oldest first"))])
+        for field in self:
             if isinstance(field, SelectField) and field.data is None:
-                field.data = ""  # not in the address
-        return form
+                field.data = ""
 
     def validate_until(self, field: DayField) -> None:
         """Refuse a span that ends before it begins."""
@@ -112,7 +94,7 @@ class FilterForm(AdminForm):
 
     @property
     def is_filtering(self) -> bool:
-        """Whether the list is not of all verifications."""
+        """Whether the list leaves anything out."""
         return bool(set(self.kept) - {"order"})
 
     @property
@@ -125,6 +107,42 @@ class FilterForm(AdminForm):
         """What the audit log may keep: of what could name a person, only that it was given."""
         return {name: "given" if name in _PERSONAL else value for name, value in self.kept.items()}
 
+    @property
+    def begin(self) -> datetime | None:
+        """When the first day begins."""
+        return _midnight(self.since.data)
+
+    @property
+    def end(self) -> datetime | None:
+        """When the last day is over."""
+        return _midnight(self.until.data and self.until.data + timedelta(days=1))
+
+
+class FilterForm(ListForm):
+    """Which verifications a list shows."""
+
+    status = SelectField(_("Status"))
+    provider = SelectField(_("Provider"))
+    application = SelectField(_("Application"))
+    reason = SelectField(_("Reason"))
+    kind = SelectField(_("Kind"))
+    reference = exact(_("Vendor's reference, exact"), 64, _("This is longer than any reference."))
+    identity = HiddenField(filters=[_strip])
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> FilterForm:
+        """Return the form as *values* (of an address, or of a form) fill it."""
+        form = cls(formdata=values)
+        reasons = ((str(reason), str(texts.reason(reason).admin)) for reason in Reason)
+        form.settle(
+            status=((str(status), texts.status_label(status)) for status in Status),
+            provider=((row.id, row.name) for row in queries.provider_rows()),
+            application=((row.id, application_label(row)) for row in queries.application_rows()),
+            reason=sorted(reasons, key=lambda pair: pair[1]),
+            kind=(("real", _("Users")), ("test", _("Tests"))),
+        )
+        return form
+
     def filters(self) -> queries.Filters:
         """Return what a validated form asks for."""
         return queries.Filters(
@@ -136,8 +154,8 @@ class FilterForm(AdminForm):
             vendor_reference=self.reference.data or None,
             identity_id=self.identity.data or None,
             is_test=_KINDS.get(self.kind.data or ""),
-            since=_midnight(self.since.data),
-            until=_midnight(self.until.data and self.until.data + timedelta(days=1)),
+            since=self.begin,
+            until=self.end,
         )
 
 

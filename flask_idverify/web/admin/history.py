@@ -94,7 +94,7 @@ def lines(steps: Iterable[Step]) -> list[Line]:
         if key[0] == _LOOK and len(together) > 1:
             found.append(_looks(together))
         else:
-            found += [_line(step) for step in together]
+            found += [line(step) for step in together]
     return found
 
 
@@ -102,7 +102,8 @@ def _belongs(step: Step) -> tuple[str, str]:
     return step.action, step.actor
 
 
-def _line(step: Step) -> Line:
+def line(step: Step) -> Line:
+    """Return one step as a line of its own."""
     title, actor = wording.action(step.action), wording.actor(step.actor)
     return Line(title, actor, step.at, None, step.note, facts(step.facts))
 
@@ -176,6 +177,7 @@ _VALUES: Mapping[str, Callable[[Any], str]] = {
     "changed": lambda fields: ", ".join(str(_FIELDS.get(field, field)) for field in fields),
     "conditions": _rules,
     "error": title_of,
+    "filters": lambda given: ", ".join(f"{name}: {value}" for name, value in given.items()),
     "held": _state,
     "image": wording.picture,
     "reasons": lambda codes: " ".join(str(texts.reason(code).admin) for code in codes),

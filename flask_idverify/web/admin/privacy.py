@@ -10,6 +10,8 @@ from flask.typing import ResponseReturnValue
 from ... import dispatch, outbox, queries, service
 from ...errors import ErasureRefused, ReasonMissing, TransitionRefused
 from ...i18n import gettext as _
+from ...i18n import ngettext
+from ...service.owed import SIGNAL, VENDOR_ERASURE
 from .blueprint import actor, blueprint, done, go, page, warned
 from .filters import asked_place
 from .forms import EraseForm
@@ -25,8 +27,45 @@ def owed() -> ResponseReturnValue:
         "owed",
         numbers=queries.owed_numbers(),
         deletions=queries.owed_deletions(at),
+        signals=queries.failed_signals(),
         unreadable=not readable,
     )
+
+
+@blueprint.post("/owed/deletions")
+def retry_deletions() -> ResponseReturnValue:
+    """Try every deletion again that a vendor has not made."""
+    count = service.owe_all_again(VENDOR_ERASURE)
+    if count:
+        dispatch.nudge()
+        done(
+            ngettext(
+                "%(num)s deletion is due now and is tried next.",
+                "%(num)s deletions are due now and are tried next.",
+                count,
+            )
+        )
+    else:
+        warned(_("No deletion waits that has failed."))
+    return go(".owed")
+
+
+@blueprint.post("/owed/signals")
+def retry_signals() -> ResponseReturnValue:
+    """Call the app's receivers again that have raised, also of signals that were given up."""
+    count = service.owe_all_again(SIGNAL)
+    if count:
+        dispatch.nudge()
+        done(
+            ngettext(
+                "%(num)s signal is due now and is sent next.",
+                "%(num)s signals are due now and are sent next.",
+                count,
+            )
+        )
+    else:
+        warned(_("No signal waits that has failed."))
+    return go(".owed")
 
 
 @blueprint.get("/identities/<identity_id>/erase")

@@ -9,6 +9,7 @@ from ... import texts
 from ...errors import IDVerifyError, VendorError
 from ...i18n import LazyText, gettext
 from ...i18n import lazy_gettext as _
+from ...models import Verification
 
 _TITLES: Mapping[str, LazyText] = {
     "not_found": _("Not found"),
@@ -17,6 +18,7 @@ _TITLES: Mapping[str, LazyText] = {
     "verification_in_progress": _("A verification is open"),
     "consent_missing": _("Consent is missing"),
     "transition_refused": _("That is not possible any more"),
+    "changed_meanwhile": _("Somebody was faster"),
     "erasure_refused": _("The data must be kept"),
     "reason_missing": _("A reason is missing"),
     "key_unavailable": _("A stored value cannot be decrypted"),
@@ -57,6 +59,24 @@ class Problem:
 def title_of(code: str) -> str:
     """Return what happened in a few words, by an error's code or, of a stranger's, its class."""
     return str(_TITLES[code]) if code in _TITLES else gettext("Internal error: %(name)s", name=code)
+
+
+def overtaken(row: Verification) -> Problem:
+    """Return what an admin should read whose decision came after somebody else's."""
+    status = texts.status_label(row.status)
+    if row.decided_by:
+        message = gettext(
+            "Admin %(user)s has decided meanwhile: %(status)s. Nothing of yours was kept.",
+            user=row.decided_by,
+            status=status,
+        )
+    else:
+        message = gettext(
+            "This verification has changed meanwhile: %(status)s. Nothing of yours was kept.",
+            status=status,
+        )
+    following = gettext("If you decide now, you decide against what stands here.")
+    return Problem(str(_TITLES["changed_meanwhile"]), message, following)
 
 
 def explain(error: IDVerifyError) -> Problem:

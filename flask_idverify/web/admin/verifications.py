@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from ... import queries, service
 from ...errors import (
+    ChangedMeanwhile,
     IDVerifyError,
     NotFound,
     ProviderUnusable,
@@ -20,13 +21,14 @@ from ...errors import (
     VendorRecordMissing,
 )
 from ...i18n import gettext as _
+from ...marking import marked
 from ...models import Verification
 from ...states import FINAL, Status
 from ..user_state import is_with_the_user, told
 from .blueprint import admin_id, blueprint, done, go, page, rollback
 from .filters import FilterForm, asked_place
 from .forms import ReasonForm
-from .problems import explain
+from .problems import explain, overtaken
 
 #: The vendor is not asked about these any more.
 _SETTLED = frozenset({Status.canceled, Status.error})
@@ -49,9 +51,13 @@ def list_page(form: FilterForm, status: int = 200, **values: Any) -> ResponseRet
     return page("verifications", status, form=form, owed=queries.owed_numbers(), **values)
 
 
+@blueprint.get("/reviews/<verification_id>", endpoint="review")
 @blueprint.get("/verifications/<verification_id>")
 def verification(verification_id: str) -> ResponseReturnValue:
-    """Show everything that is known of one verification; pictures only when asked for them."""
+    """Show everything that is known of one verification; pictures only when asked for them.
+
+    As one of the queue it also leads on to the next.
+    """
     if not request.args.get("pictures"):
         return _detail_page(verification_id)
     row = queries.verification(verification_id).verification
@@ -102,7 +108,15 @@ def cancel_verification(verification_id: str) -> ResponseReturnValue:
 
 
 def _decided(status: Status) -> Callable[[Verification, str], Any]:
-    return lambda row, reason: service.decide(row, status, admin=admin_id(), reason=reason)
+    seen = _seen()
+    return lambda row, reason: service.decide(
+        row, status, admin=admin_id(), reason=reason, seen=seen
+    )
+
+
+def _seen() -> Status | None:
+    """Return how the verification stood on the page that the form was sent from."""
+    return Status.__members__.get(request.form.get("seen", ""))
 
 
 def _act(
@@ -110,23 +124,44 @@ def _act(
 ) -> ResponseReturnValue:
     form = ReasonForm()
     if not form.validate():
-        return _detail_page(verification_id, 422, form=form)
+        return _detail_page(verification_id, 422, form=form, seen=_seen())
     row = queries.verification(verification_id).verification
     try:
         action(row, form.reason.data or "")
     except (ReasonMissing, TransitionRefused, VendorError) as error:
-        return _refused(verification_id, error)
+        return _refused(verification_id, error, form=form)
+    return _on(row, message) if _in_queue() else _done(row, message)
+
+
+def _done(row: Verification, message: str) -> ResponseReturnValue:
     done(message)
-    return _back(verification_id)
+    return _back(row.id)
 
 
-def _refused(verification_id: str, error: IDVerifyError) -> ResponseReturnValue:
+def _on(row: Verification, message: str) -> ResponseReturnValue:
+    """Go on to the next in the queue."""
+    done(message)
+    following = queries.next_review(row)
+    return go(".review", verification_id=following) if following else go(".reviews")
+
+
+def _refused(verification_id: str, error: IDVerifyError, **values: Any) -> ResponseReturnValue:
     rollback()
-    return _detail_page(verification_id, error.http_status, problem=explain(error))
+    problem = explain(error)
+    if isinstance(error, ChangedMeanwhile):
+        problem = overtaken(queries.verification(verification_id).verification)
+    values["at_vendor"] = isinstance(error, VendorError)
+    return _detail_page(verification_id, error.http_status, problem=problem, **values)
 
 
 def _back(verification_id: str) -> ResponseReturnValue:
-    return go(".verification", verification_id=verification_id)
+    where = ".review" if _in_queue() else ".verification"
+    return go(where, verification_id=verification_id)
+
+
+def _in_queue() -> bool:
+    """Whether the admin goes through the queue rather than looks at one verification."""
+    return request.endpoint == f"{blueprint.name}.review" or bool(request.form.get("queue"))
 
 
 def _detail_page(verification_id: str, status: int = 200, **values: Any) -> ResponseReturnValue:
@@ -134,11 +169,18 @@ def _detail_page(verification_id: str, status: int = 200, **values: Any) -> Resp
     row = detail.verification
     values.setdefault("form", ReasonForm(formdata=None))
     values.setdefault("pictures", None)
+    if values.get("seen") is None:
+        values["seen"] = row.status
+    if _in_queue():
+        values |= {"section": "reviews", "following": queries.next_review(row)}
+        values |= {"waiting": queries.review_count()}
     return page(
         "verification",
         status,
         detail=detail,
         row=row,
+        queue=_in_queue(),
+        marked=marked(detail.claim, detail.document),
         told=told(row),
         with_the_user=is_with_the_user(row),
         can_refresh=bool(row.vendor_reference) and row.status not in _SETTLED,

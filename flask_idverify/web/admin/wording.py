@@ -54,6 +54,13 @@ _GONE: Mapping[str, LazyText] = {
     "erased:": _("Erased"),
     "closed:": _("Account closed"),
 }
+_BREAKS: Mapping[str, LazyText] = {
+    "changed": _("Changed"),
+    "removed": _("Removed"),
+    "inserted": _("Inserted"),
+    "reordered": _("Reordered"),
+    "cut off": _("Cut off"),
+}
 _STEPS: Mapping[str, LazyText] = {
     "provider": _("Provider"),
     "token": _("Access token"),
@@ -120,6 +127,11 @@ def agreement(value: Agreement) -> tuple[str, str]:
     """Return how claim and document compare in one field, and the colour of its badge."""
     label, kind = _AGREEMENTS[value]
     return str(label), kind
+
+
+def audit_break(what: str) -> str:
+    """Return what was done to the first entry of a chain that does not hold."""
+    return str(_BREAKS.get(what, what))
 
 
 def step(name: str) -> str:
