@@ -83,6 +83,7 @@ _ERRORS: Mapping[str, LazyText] = {
     "idverify_error": _("That did not work. Please try again."),
     "database_busy": _("The service is busy at this moment. Please try again in a minute."),
     "export_refused": _("That cannot be exported."),
+    "changed_meanwhile": _("Somebody else was faster. Please look at it again."),
     "invalid_input": _("Something in the form cannot be used. Please correct it."),
     "invalid_claim": _("Something in the form cannot be used. Please correct it."),
     "invalid_consent": _("Your consent is not complete. Please correct it."),

@@ -15,6 +15,7 @@ from ..audit_rows import nothing_there
 from ..audit_walk import Tally, verify, verify_all
 from ..errors import AuditBroken, IDVerifyError, NotFound
 from ..models import Application, AuditEntry, Identity, Provider, Verification
+from ..phrases import phrase
 from ..service.sessions import session
 from .details import Step, step_of
 from .keyset import PAGE_SIZE, CappedCount, Order, Page, Place, Span, capped, counts, equal, page
@@ -134,7 +135,7 @@ def check_chain(subject: str) -> Checked:
     checked, told = Checked(subject=subject, chains=1), _Told()
     checked.entries = _verified(subject, told)
     if not checked.entries and not told.named:
-        raise NotFound("The log has no entry of this subject.")
+        raise NotFound(phrase("The log has no entry of this subject."))
     checked.broken = len(told.named)
     return told.all_in(checked)
 

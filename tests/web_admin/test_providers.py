@@ -305,7 +305,7 @@ def test_the_list_tells_how_providers_are_used(host: Host, desk: Desk, paths: li
     page = words(desk.get("/providers"))
     assert "Spare Jumio https://lon.netverify.com Enabled 0 0" in page
     assert "Vendor in use Jumio" in page
-    assert "Enabled 1 4" in page
+    assert "Enabled 1 5" in page
 
 
 def test_a_provider_whose_package_is_gone_is_still_listed(host: Host, desk: Desk) -> None:

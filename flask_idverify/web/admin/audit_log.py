@@ -13,6 +13,7 @@ from wtforms import SelectField, ValidationError
 from ... import queries
 from ...errors import ConfigurationError, NotFound
 from ...i18n import lazy_gettext
+from ...phrases import phrase
 from ...texts_codes import ACTIONS
 from . import wording
 from .blueprint import blueprint, chosen, go, page
@@ -120,7 +121,7 @@ def verify_audit() -> ResponseReturnValue:
     if user_id is not None and subject is None:
         subject = queries.subject_of(user_id)
         if subject is None:
-            raise NotFound("There is no identity of this user.")
+            raise NotFound(phrase("There is no identity of this user."))
     if subject is not None:
         return page("audit_check", checked=queries.check_chain(subject))
     given = chosen(request.form, "after") or ""
