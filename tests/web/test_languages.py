@@ -273,6 +273,13 @@ def test_errors_of_fields_come_in_the_language_also_those_of_wtforms(speaking: I
     assert "Bitte korrigieren Sie" in page
 
 
+def test_the_error_summary_names_a_question_without_its_marks(speaking: In) -> None:
+    person = Person(speaking("es"))
+    page = person.post(**{**TYPED, "location_country": ""}).text
+    summary = page.partition('id="idv-error-summary"')[2].partition("</ul>")[0]
+    assert "<li>Dónde se encuentra ahora: <a" in summary
+
+
 def test_a_translation_is_escaped_and_what_is_put_into_it_is_not_twice(
     speaking: In, tmp_path: Path
 ) -> None:

@@ -169,6 +169,18 @@ def test_every_field_of_policy_and_conditions_is_kept(host: Host, desk: Desk, re
     assert "Countries: Austria" in words(desk.get(ready))
 
 
+@pytest.mark.parametrize(
+    "between", ["\N{FULLWIDTH COMMA}", "\N{FULLWIDTH SEMICOLON}", "\N{IDEOGRAPHIC COMMA}", " ; "]
+)
+def test_codes_are_told_apart_by_what_a_keyboard_writes(
+    host: Host, desk: Desk, ready: str, between: str
+) -> None:
+    path = link_path(host, ready, "one")
+    answer = desk.send(path, countries=f"AUT{between}DEU")
+    assert answer.status_code == 303, words(answer)
+    assert policy_of(host, path)[0]["countries"] == ["AUT", "DEU"]
+
+
 def test_the_form_has_every_field_of_the_policy(host: Host, desk: Desk, ready: str) -> None:
     page = desk.get(link_path(host, ready, "one")).text
     for name in Policy.__dataclass_fields__:

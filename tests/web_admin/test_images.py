@@ -209,6 +209,21 @@ def test_the_words_of_a_vendor_cannot_become_markup_of_the_drawn_reason(
     assert max(float(each.attrib["y"]) for each in lines) < float(root.attrib["height"])
 
 
+def test_chinese_words_of_a_drawn_reason_stay_within_the_picture(
+    host: Host, desk: Desk, vendor: Vendor, requests_mock: Mocker
+) -> None:
+    _at_vendor(host, vendor, GENERATIONS[0])
+    requests_mock.register_uri(ANY, ANY, real_http=True)
+    attempt = ended(host, vendor, "one@example.com")
+    said = {"message": "\N{CJK UNIFIED IDEOGRAPH-8BC1}" * 70}
+    requests_mock.get(re.compile(r"/images/front$"), status_code=403, json=said)
+    path = f"{ADMIN}/verifications/{attempt}/images/front"
+    root = ElementTree.fromstring(desk.browser.get(path, headers=PICTURE).data)
+    lines = [each.text or "" for each in root.iter() if each.tag.endswith("text")]
+    assert "".join(lines).count(said["message"][0]) == 70
+    assert max(line.count(said["message"][0]) for line in lines) == 20
+
+
 @BOTH
 def test_before_anything_was_handed_in_no_pictures_are_no_trouble(
     host: Host, desk: Desk, vendor: Vendor, kind: str

@@ -27,6 +27,10 @@ _TREATMENTS = [
 _ROUTE = "route_"
 
 
+#: Between two codes, also as a Chinese keyboard writes it.
+_BETWEEN = re.compile(r"[,;\s\N{FULLWIDTH COMMA}\N{FULLWIDTH SEMICOLON}\N{IDEOGRAPHIC COMMA}]+")
+
+
 class CodesField(StringField):
     """Codes with commas or spaces between; empty means any."""
 
@@ -40,7 +44,7 @@ class CodesField(StringField):
     def process_formdata(self, valuelist: list[Any]) -> None:
         """Split what was typed."""
         if valuelist:
-            self.data = [code for code in re.split(r"[,;\s]+", valuelist[0]) if code] or None
+            self.data = [code for code in _BETWEEN.split(valuelist[0]) if code] or None
 
 
 class CountriesField(CodesField):
