@@ -33,6 +33,7 @@ SAME = {
         "%(time)s UTC": "the abbreviation is international",
         "Callbacks": "the technical term",
         "Endpoint": "the technical term",
+        "Total": "the same word",
         "no": "the same word",
     },
     "zh_Hans": {"%(time)s UTC": "the abbreviation is international"},

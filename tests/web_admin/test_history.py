@@ -17,6 +17,7 @@ from flask_idverify import audit, clock, inbox, queries, service
 from flask_idverify.adapters.jumio.findings import ALL_CHECKS
 from flask_idverify.adapters.jumio.platform_labels import ORDER
 from flask_idverify.audit_chain import FOR_CHECKING
+from flask_idverify.claims import Document
 from flask_idverify.errors import VendorError
 from flask_idverify.models import AuditEntry, Verification
 from flask_idverify.queries import Step
@@ -247,6 +248,11 @@ def test_every_rule_that_decides_has_words() -> None:
     assert {"claimed_type", "minimum_age", "identity", "checks"} <= rules
     for rule in rules | {"vendor", "policy", "admin", "id_types", "countries"}:
         assert wording.rule(rule) != rule, rule
+
+
+def test_the_state_on_a_document_is_not_called_as_a_condition_is() -> None:
+    read = Document(state="IL")
+    assert wording.document(read) == [("State or province", "IL")]
 
 
 def test_every_check_of_both_generations_has_words_and_keeps_its_name() -> None:

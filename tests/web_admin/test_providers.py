@@ -10,6 +10,7 @@ from sqlalchemy import text
 from flask_idverify.models import AuditEntry, Provider
 from flask_idverify.sandbox import SandboxServer
 from tests.hosts import Host
+from tests.vendor import Vendor
 from tests.web_admin.desk import (
     ADMIN,
     REAL,
@@ -306,6 +307,16 @@ def test_the_list_tells_how_providers_are_used(host: Host, desk: Desk, paths: li
     assert "Spare Jumio https://lon.netverify.com Enabled 0 0" in page
     assert "Vendor in use Jumio" in page
     assert "Enabled 1 5" in page
+
+
+def test_the_list_counts_verifications_in_words_for_those_who_listen(
+    host: Host, desk: Desk, vendor: Vendor
+) -> None:
+    add_provider(host, vendor.url, name="One", link=True, client_secret="sandbox-secret")
+    start(host, "one@example.com")
+    assert 'aria-label="1 verification of One"' in desk.get("/providers").text
+    start(host, "two@example.com")
+    assert 'aria-label="2 verifications of One"' in desk.get("/providers").text
 
 
 def test_a_provider_whose_package_is_gone_is_still_listed(host: Host, desk: Desk) -> None:

@@ -141,7 +141,7 @@ def test_claim_and_document_stand_side_by_side_with_the_differences_marked(
     path = ended(host, vendor, "one@example.com", real_name="Lena Maria Huber", id_number="X99")
     page = words(desk.get(f"/verifications/{path}"))
     mine, theirs = "[differs: Maria ] [differs: Huber ]", "[differs: MARIE ] [differs: GRUBER ]"
-    assert f"Name Lena {mine} LENA {theirs} Differs" in page
+    assert f"Full name Lena {mine} LENA {theirs} Differs" in page
     assert "Document number [differs: X99 ] [differs: U7301945 ] Differs" in page
     assert re.search(r"Kind Passport Passport Agrees", page)
     assert re.search(r"Issued by Austria Austria Agrees", page)

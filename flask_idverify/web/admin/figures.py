@@ -72,7 +72,7 @@ def outcomes(found: Ended) -> Figure:
             "undecided.",
             **told,
         ),
-        headings=[approved, rejected, other, _("All")],
+        headings=[approved, rejected, other, _("Total")],
         cells=[list(_numbers(tally).values()) for _day, tally in found.by_day],
     )
 

@@ -40,7 +40,7 @@ _DOCUMENT: Mapping[str, LazyText] = {
     "nationality": _("Nationality"),
     "place_of_birth": _("Place of birth"),
     "subtype": _("Subtype"),
-    "state": _("State"),
+    "state": _("State or province"),
     "issuing_authority": _("Issuing authority"),
     "issuing_place": _("Issued in"),
     "address": _("Address"),
