@@ -18,7 +18,6 @@ SAME = {
         "%(time)s UTC": "the abbreviation is international",
         "Admin %(user)s": "the same word",
         "Callbacks": "the technical term",
-        "Filter": "the same word",
         "Information": "the same word",
         "Name": "the same word",
         "Person": "the same word",

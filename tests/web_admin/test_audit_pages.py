@@ -402,7 +402,7 @@ def test_who_took_the_log_stands_in_it_before_its_first_entry_left(
         assert row["actor"] == f"admin:{signing.id}"
         assert row["facts"]["filters"] == {"since": "2026-01-01", "format": "jsonl"}
     told = words(signing.get("/audit"))
-    assert "Audit log handed out Filter: since: 2026-01-01, format: jsonl" in told
+    assert "Audit log handed out Filters: since: 2026-01-01, format: jsonl" in told
 
 
 def test_download_of_one_chain_is_noted_there_and_holds_nothing_else(

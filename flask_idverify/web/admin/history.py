@@ -28,7 +28,7 @@ _FACTS: Mapping[str, LazyText] = {
     "enabled": _("Enabled"),
     "endpoint": _("Endpoint"),
     "error": _("What failed"),
-    "filters": _("Filter"),
+    "filters": _("Filters"),
     "fingerprint_kept": _("Digest of the document's number kept"),
     "held": _("Here it stayed"),
     "image": _("Picture"),
