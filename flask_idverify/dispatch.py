@@ -55,7 +55,11 @@ class Nudger:
         try:
             self._app.extensions["celery"].send_task("idverify.work", retry=False)
         except Exception as error:  # noqa: BLE001 - whatever a broker raises
-            log.error("Celery could not be asked: %s.", type(error).__name__)
+            log.error(
+                "Celery could not be asked: %s. What is due stays owed; `flask idverify doctor` "
+                "tells whether app.extensions has a Celery, and whether anybody works.",
+                type(error).__name__,
+            )
 
     def stop(self) -> None:
         """Finish the pieces at hand, within ten seconds, and end the threads for good."""

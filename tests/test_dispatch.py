@@ -325,3 +325,11 @@ def test_hand_that_stays_learns_of_work_that_falls_due_earlier(
     monkeypatch.setattr(dispatch, "_drained", lambda *_: True)
     assert hands_of._goes_on(pause(0)) is False
     wait_for(lambda: not hands())
+
+
+def test_celery_that_was_never_set_up_is_told_and_raises_nothing(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    nudger(make("celery")).nudge()
+    assert "Celery could not be asked: KeyError. What is due stays owed" in caplog.text
+    assert "`flask idverify doctor` tells" in caplog.text

@@ -101,6 +101,17 @@ def test_missing_tables_are_an_error_and_nothing_else_breaks() -> None:
     assert host.app.test_cli_runner().invoke(args=["idverify", "doctor"]).exit_code == 1
 
 
+def test_missing_column_is_named_with_what_adds_it() -> None:
+    host = healthy()
+    with host.app.app_context():
+        host.db.session.execute(text("ALTER TABLE idverify_provider_usage DROP COLUMN accepted_at"))
+        host.db.session.commit()
+    level, message = look(host)["tables"]
+    assert level == "error"
+    assert "missing: idverify_provider_usage.accepted_at. Run `flask db migrate`" in message
+    assert "db.create_all(), which adds whole tables only" in message
+
+
 def test_missing_login_manager_and_loader_are_errors() -> None:
     host = healthy()
     del host.app.login_manager  # type: ignore[attr-defined]

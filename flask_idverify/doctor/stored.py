@@ -35,7 +35,7 @@ def tables(app: Runtime) -> Iterator[Advice]:
             "error",
             "tables",
             f"missing: {', '.join(lacking)}. Run `flask db migrate` and `flask db upgrade`, or "
-            "db.create_all().",
+            "db.create_all(), which adds whole tables only, no column.",
         )
     else:
         yield ok("tables", "all there.")
