@@ -242,6 +242,7 @@ class IDVerify:
             ``AlreadyVerified``, ``IdentityLocked``, ``VerificationInProgress``,
             ``AttemptLimitReached``, ``NotConfigured``, ``NoProvider``, ``ClaimNotAccepted``,
             ``ConsentMissing``, ``VendorError``; see :mod:`flask_idverify.errors`.
+        :raises TypeError: *user* is an id, or nothing that has one.
         """
         locale = locale or i18n.chosen_language()
         return service.start(user, claim, consent, application, provider, locale=locale)

@@ -39,6 +39,9 @@ class NoIdentity:
     def __bool__(self) -> bool:
         return False
 
+    def __repr__(self) -> str:
+        return "<NoIdentity>"
+
     def satisfies(self, application: Application | str | None = None) -> bool:
         """Return ``False``: nobody is verified."""
         return False

@@ -23,10 +23,20 @@ if TYPE_CHECKING:
 EXTENSION = "idverify"
 
 
+def not_a_user(given: Any) -> TypeError:
+    """Return the error for something that stands where a user is expected."""
+    return TypeError(
+        f"Expected a user, as Flask-Login's current_user, and got {type(given).__name__}. Pass "
+        "the user, not their id."
+    )
+
+
 def default_user_id(user: Any) -> str | None:
     """Return ``str(user.get_id())``, or ``None`` for anonymous and not yet saved users."""
     if user is None or not getattr(user, "is_authenticated", True):
         return None
+    if not hasattr(user, "get_id"):
+        raise not_a_user(user)
     identifier = user.get_id()
     # Flask-Login's UserMixin turns a missing primary key into the text "None".
     return None if identifier in (None, "", "None") else str(identifier)

@@ -185,3 +185,8 @@ def test_view_keeps_its_name_and_documentation() -> None:
         return "page"
 
     assert (page.__name__, page.__doc__) == ("page", "Show a page.")
+
+
+def test_nobody_reads_the_same_wherever_it_stands(site: Host) -> None:
+    with site.app.test_request_context():
+        assert repr(current_identity) == "<NoIdentity>"

@@ -307,3 +307,25 @@ def test_reset_ends_open_attempts_so_that_none_locks_again(host: Host, vendor: V
     assert verification.status is Status.canceled
     assert not identity.is_verified
     assert host.idverify.start(user, lena(id_number="N1"), consent()).status is Status.started
+
+
+@pytest.mark.parametrize("hook", [False, True])
+@pytest.mark.parametrize("given", [7, "7"])
+def test_id_in_place_of_a_user_is_told_apart(host: Host, hook: bool, given: Any) -> None:
+    if hook:
+        host.idverify.user_id_getter(lambda user: str(user.id))
+    for act in (
+        lambda: host.idverify.start(given, lena()),
+        lambda: host.idverify.identity_of(given),
+        lambda: host.idverify.identities_of([given]),
+        lambda: host.idverify.forget(given),
+        lambda: host.idverify.erase(given),
+        lambda: host.idverify.export(given),
+    ):
+        with pytest.raises(TypeError, match="Pass the user, not their id"):
+            act()
+
+
+def test_anything_else_in_place_of_a_user_is_a_type_error(host: Host) -> None:
+    with pytest.raises(TypeError, match="got dict"):
+        host.idverify.start({"id": 7}, lena())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -35,13 +35,20 @@ from .transitions import conclude, move
 _RESERVED = ("closed:", "erased:")
 
 
+def _identifier(user: Any) -> str | None:
+    """Return the id by the host's hook, which an id in place of a user would break."""
+    if isinstance(user, (int, str, UUID)):
+        raise runtime.not_a_user(user)
+    return runtime.current().hooks.user_id(user)
+
+
 def user_id_of(user: Any) -> str:
     """Return the host's id for *user* as text.
 
     :raises NotSignedIn: the user is anonymous or was not saved yet, or has an id that stands for
         somebody who is gone.
     """
-    identifier = runtime.current().hooks.user_id(user)
+    identifier = _identifier(user)
     if identifier is None or str(identifier) in ("", "None"):
         raise NotSignedIn(
             "The user has no id: they are anonymous or not saved yet. Sign them in, or commit "
@@ -66,7 +73,7 @@ def identity_of(user: Any) -> Identity | None:
 
     Whoever has an id that stands for somebody who is gone (:func:`user_id_of`) has nothing.
     """
-    identifier = runtime.current().hooks.user_id(user)
+    identifier = _identifier(user)
     if identifier is None or str(identifier).startswith(_RESERVED):
         return None
     return session().scalar(select(Identity).where(Identity.user_id == str(identifier)))
@@ -74,8 +81,7 @@ def identity_of(user: Any) -> Identity | None:
 
 def identities_of(users: Iterable[Any]) -> dict[str, Identity]:
     """Return the identities of many users by user id, in one query."""
-    hook = runtime.current().hooks.user_id
-    ids = {str(found) for found in map(hook, users) if found is not None}
+    ids = {str(found) for found in map(_identifier, users) if found is not None}
     if not ids:
         return {}
     ids = {found for found in ids if not found.startswith(_RESERVED)}
