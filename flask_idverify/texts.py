@@ -99,7 +99,8 @@ _ERRORS: Mapping[str, LazyText] = {
         "they are wrong."
     ),
     "verification_in_progress": _(
-        "You have a verification that is not finished. You can start anew when it has ended."
+        "You have a verification that is not finished. You can start anew when it has ended; until "
+        "its papers are handed in, you can also cancel it."
     ),
     "attempt_limit_reached": _("You have used all your attempts for now."),
     "not_configured": _("Identity verification is not available here at the moment."),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select, text
+from sqlalchemy.exc import OperationalError
 
 from flask_idverify import clock
 from flask_idverify.models import AuditEntry, Identity, Link, Provider, Verification
+from flask_idverify.sandbox import program
 from flask_idverify.states import Standing, Status
 from tests.databases import file_uri
 from tests.hosts import Host, lena, make_host
@@ -56,8 +59,8 @@ def test_secret_is_asked_for_and_never_echoed(shell: Shell, vendor: Vendor) -> N
     assert "https://id.example.com/identity/callbacks/" in found.output
     listed = shell.run("provider", "list")
     assert listed.output.splitlines() == [
-        "name\ttype\tendpoint\tstate\tcalls",
-        f"main\tJumio\t{vendor.url}\tenabled\t0 calls today",
+        "name\ttype\tendpoint\tstate\tcalls\tlinks",
+        f"main\tJumio\t{vendor.url}\tenabled\t0 calls today\tnot linked",
     ]
     with shell.host.app.app_context():
         row = shell.host.db.session.scalars(select(Provider)).one()
@@ -196,12 +199,124 @@ def test_provider_is_removed_only_if_nothing_refers_to_it_and_somebody_means_it(
     unsure = shell.run("provider", "remove", "main")
     assert (unsure.exit_code, "Add --yes" in unsure.output) == (1, True)
     refused = shell.run("provider", "remove", linked, "--yes")
-    assert (refused.exit_code, "Disable it instead" in refused.output) == (1, True)
+    assert refused.exit_code == 1
+    assert "is linked to default and cannot be deleted" in refused.output
+    assert "flask idverify provider change 'linked' --disable" in refused.output
+    assert "flask idverify unlink 'linked' --application" in refused.output
     assert "no provider named 'nope'" in shell.run("provider", "remove", "nope", "--yes").output
     assert shell.run("provider", "remove", "main", "--yes").output == "Removed provider 'main'.\n"
     with shell.host.app.app_context():
         assert shell.host.db.session.scalars(select(Provider.name)).all() == ["linked"]
         assert [entry.actor for entry in entries(shell, "provider.deleted")] == ["cli"]
+
+
+def test_provider_with_verifications_says_so_and_how_it_is_disabled(
+    shell: Shell, vendor: Vendor
+) -> None:
+    with shell.host.app.app_context():
+        started(shell, vendor)
+    assert shell.run("unlink", "Jumio test").exit_code == 0
+    refused = shell.run("provider", "remove", "Jumio test", "--yes")
+    assert refused.exit_code == 1
+    assert "has verifications and cannot be deleted" in refused.output
+    assert "flask idverify provider change 'Jumio test' --disable" in refused.output
+    assert "unlink" not in refused.output
+
+
+def test_unlink_removes_one_link_audited_and_tells_where_nobody_can_start(
+    shell: Shell, vendor: Vendor
+) -> None:
+    add(shell, vendor.url, "--client-secret", SECRET)
+    shell.run("link", "main")
+    shell.run("link", "main", "bank")
+    assert (
+        shell.run("provider", "list")
+        .output.splitlines()[1]
+        .endswith("\tbank at position 0, default at position 0")
+    )
+    assert shell.run("unlink", "main", "--application", "bank").output == (
+        "bank: main is linked no more; the link's policy is gone.\n"
+        "Nobody can start a verification there now.\n"
+    )
+    again = shell.run("unlink", "main", "--application", "bank")
+    assert (again.exit_code, "'main' is not linked to 'bank'" in again.output) == (1, True)
+    for words in (("nothing",), ("main", "--application", "nothing")):
+        missing = shell.run("unlink", *words)
+        assert (missing.exit_code, missing.output[:7]) == (1, "Error: ")
+    assert shell.run("provider", "list").output.endswith("\tdefault at position 0\n")
+    with shell.host.app.app_context():
+        assert [entry.actor for entry in entries(shell, "link.removed")] == ["cli"]
+
+
+def test_type_is_taken_in_any_case_and_a_mistake_is_shown_with_its_neighbour(
+    shell: Shell, vendor: Vendor
+) -> None:
+    wrong = add(shell, vendor.url, "--client-secret", SECRET, "--type", "Jumio Plattform")
+    assert "not 'Jumio Plattform'. Did you mean 'Jumio Platform'?" in wrong.output
+    assert add(shell, vendor.url, "--client-secret", SECRET, "--type", "jumio").exit_code == 0
+    words = ("--type", "JUMIO  platform", "--option", "workflow_key=10013")
+    assert shell.run("provider", "change", "main", *words).exit_code == 0
+    with shell.host.app.app_context():
+        assert shell.host.db.session.scalars(select(Provider)).one().type == PLATFORM
+
+
+def test_mistakes_are_told_before_the_secret_is_asked_for(shell: Shell, vendor: Vendor) -> None:
+    found = add(shell, vendor.url, "--type", "Onfido")
+    assert (found.exit_code, "Client secret" in found.output) == (1, False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("provider", "list"),
+        (
+            *("provider", "add", "--name", "a", "--type", V4, "--client-id", "b"),
+            *("--endpoint", "https://netverify.com"),
+        ),
+        ("link", "main"),
+        ("work", "--once"),
+        ("erase", "1", "--admin", "7", "--reason", "x", "--yes"),
+        ("callbacks", "--failed"),
+        ("replay", "--all-failed"),
+        ("rotate-keys", "--status"),
+        ("audit", "verify"),
+    ],
+)
+def test_command_without_tables_ends_in_one_line_that_says_what_to_do(
+    words: tuple[str, ...],
+) -> None:
+    found = Shell(make_host(tables=False)).run(*words)
+    assert found.exit_code == 1
+    (line,) = found.output.splitlines()
+    assert "Missing in the database: idverify_" in line
+    for way in ("flask db upgrade", "db.create_all()", "flask idverify doctor"):
+        assert way in line
+
+
+def test_column_that_an_update_brought_is_named_by_any_command() -> None:
+    host = make_host()
+    with host.app.app_context():
+        host.db.session.execute(text("ALTER TABLE idverify_provider DROP COLUMN trouble"))
+        host.db.session.commit()
+    found = Shell(host).run("provider", "list")
+    assert (found.exit_code, len(found.output.splitlines())) == (1, 1)
+    assert "Missing in the database: idverify_provider.trouble. Run" in found.output
+
+
+@pytest.mark.parametrize("word", ["", "idverify_provider"])
+def test_other_trouble_of_the_database_keeps_its_own_words(shell: Shell, word: str) -> None:
+    """Whether it lets us look for what is missing, or nothing at all."""
+
+    def break_off(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if word in statement and (not word or statement.startswith("SELECT")):
+            raise OperationalError("SELECT 1", {}, Exception("the disk is full"))
+
+    with shell.host.app.app_context():
+        event.listen(shell.host.db.engine, "before_cursor_execute", break_off)
+    found = shell.host.app.test_cli_runner().invoke(args=["idverify", "provider", "list"])
+    assert isinstance(found.exception, OperationalError)
+    assert "the disk is full" in str(found.exception)
+    assert "Missing in the database" not in found.output
 
 
 def test_platform_is_added_with_its_workflow_key(shell: Shell, vendor: Vendor) -> None:
@@ -280,18 +395,22 @@ def test_refresh_asks_the_vendor(shell: Shell, vendor: Vendor) -> None:
     assert (refused.exit_code, "HTTP 403" in refused.output) == (1, True)
 
 
-def test_reset_needs_a_name_and_a_reason(shell: Shell, vendor: Vendor) -> None:
+def test_reset_needs_a_name_a_reason_and_somebody_who_means_it(
+    shell: Shell, vendor: Vendor
+) -> None:
     with shell.host.app.app_context():
         _, row = started(shell, vendor)
         vendor.finish(row)
         shell.host.idverify.refresh(row)
     assert shell.run("reset", "1").exit_code == 2
-    assert shell.run("reset", "1", "--admin", "7", "--reason", " ").exit_code == 1
-    assert shell.run("reset", "99", "--admin", "7", "--reason", "x").exit_code == 1
+    assert shell.run("reset", "1", "--admin", "7", "--reason", " ", "--yes").exit_code == 1
+    assert shell.run("reset", "99", "--admin", "7", "--reason", "x", "--yes").exit_code == 1
+    unsure = shell.run("reset", "1", "--admin", "7", "--reason", "Married.")
+    assert (unsure.exit_code, "Add --yes" in unsure.output) == (1, True)
     with shell.host.app.app_context():
         identity = shell.host.db.session.scalars(select(Identity)).one()
         assert identity.is_verified
-    assert shell.run("reset", "1", "--admin", "7", "--reason", "Married.").exit_code == 0
+    assert shell.run("reset", "1", "--admin", "7", "--reason", "Married.", "--yes").exit_code == 0
     with shell.host.app.app_context():
         identity = shell.host.db.session.scalars(select(Identity)).one()
         assert identity.standing is Standing.unverified
@@ -329,6 +448,14 @@ def test_sandbox_command_explains_itself(shell: Shell) -> None:
     found = shell.run("sandbox", "--help")
     assert found.exit_code == 0
     assert "--port" in found.output
+
+
+def test_sandbox_on_a_taken_port_names_the_option(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert program.main(["--port", str(taken.getsockname()[1])]) == 1
+    assert "choose another with --port" in capsys.readouterr().err
 
 
 def test_status_of_keys_fits_a_terminal_and_gives_each_reason_a_line(

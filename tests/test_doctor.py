@@ -9,7 +9,7 @@ from flask_login import LoginManager
 from flask_wtf import CSRFProtect
 from sqlalchemy import text, update
 
-from flask_idverify import doctor, signals
+from flask_idverify import doctor, service, signals
 from flask_idverify.models import Provider
 from tests.hosts import Host, make_host
 
@@ -155,7 +155,7 @@ def test_global_csrf_protection_is_fine() -> None:
 
 def test_wal_is_recommended_and_recognised(tmp_path: Any) -> None:
     host = healthy(SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path}/host.db")
-    assert "journal_mode=WAL" in look(host)["database"][1]
+    assert "journal_mode=WAL, once (docs/scaling.md)" in look(host)["database"][1]
     with host.app.app_context(), host.db.engine.connect() as connection:
         plain = connection.execution_options(isolation_level="AUTOCOMMIT")
         assert plain.execute(text("PRAGMA journal_mode=WAL")).scalar() == "wal"
@@ -189,6 +189,44 @@ def test_applications_without_a_way_to_start_are_pointed_out() -> None:
         host.add_provider("https://netverify.com").enabled = False
         host.db.session.commit()
     assert look(host)["application 'default'"][0] == "warning"
+
+
+def test_setup_in_which_nobody_can_start_is_an_error_that_tells_the_next_step() -> None:
+    host = make_host(**PRODUCTION)
+
+    def told() -> str:
+        level, message = look(host)["starts"]
+        assert level == "error"
+        return message
+
+    assert "flask idverify provider add" in told()
+    done = host.app.test_cli_runner().invoke(args=["idverify", "doctor"])
+    assert (done.exit_code, "ERROR    starts: " in done.output) == (1, True)
+    with host.app.app_context():
+        host.add_provider("https://netverify.com", link=False)
+    assert "flask idverify link" in told()
+    with host.app.app_context():
+        service.link("Jumio test", enabled=False)
+        host.db.session.commit()
+    assert "--enable" in told()
+    with host.app.app_context():
+        service.link("Jumio test")
+        host.db.session.commit()
+    assert "starts" not in look(host)
+
+
+def test_enabled_provider_that_nothing_links_is_pointed_out() -> None:
+    host = healthy()
+    with host.app.app_context():
+        host.add_provider("https://netverify.com", name="idle", link=False)
+    level, message = look(host)["provider 'idle'"]
+    assert (level, "flask idverify link 'idle'" in message) == ("warning", True)
+    with host.app.app_context():
+        host.db.session.execute(
+            update(Provider).where(Provider.name == "idle").values(enabled=False)
+        )
+        host.db.session.commit()
+    assert look(host)["provider 'idle'"][0] == "ok"
 
 
 def test_who_may_send_callbacks_is_told() -> None:

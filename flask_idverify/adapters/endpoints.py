@@ -51,7 +51,14 @@ def check_endpoint(
     vendor = tuple(vendor_hosts)
     base = _parse(_expanded(endpoint, vendor))
     loopback = _is_loopback(base.host)
-    if base.scheme == "http" and not (loopback and allow_sandbox):
+    if base.scheme == "http" and loopback and not allow_sandbox:
+        raise _refused(
+            phrase(
+                "plain http on this machine leads to a sandbox, and this app admits none. Run it "
+                "with FLASK_DEBUG=1, or set IDVERIFY_ALLOW_SANDBOX."
+            )
+        )
+    if base.scheme == "http" and not loopback:
         raise _refused(
             phrase("expected https://; plain http is for sandboxes on this machine only.")
         )

@@ -1,6 +1,6 @@
 """``flask idverify …``: the extension at the command line."""
 
-from . import audit, callbacks, checks, keys, people, providers, retention, work
+from . import audit, callbacks, checks, keys, links, people, providers, retention, work
 from .group import commands
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "checks",
     "commands",
     "keys",
+    "links",
     "people",
     "providers",
     "retention",

@@ -14,7 +14,7 @@ from .. import audit, clock, processing, queries, service
 from ..errors import IDVerifyError
 from ..models import CallbackRow
 from ..service.callbacks import FAILED
-from .group import Problem, commands
+from .group import Problem, commands, lack_behind
 
 
 @commands.command("callbacks")
@@ -92,6 +92,8 @@ def replay(
     except IDVerifyError as error:
         raise Problem.of(error) from None
     except SQLAlchemyError as error:
+        if lack := lack_behind(error):
+            raise Problem(lack) from None
         # Its message may hold values.
         raise Problem(
             f"The database refused: {type(error).__name__}. What is due stays due; try again."

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from .. import runtime, service
 from ..errors import IDVerifyError
 from ..models import Identity, Verification
-from .group import Problem, commands
+from .group import Problem, commands, require_consent
 
 
 @commands.command("refresh")
@@ -31,13 +31,19 @@ def refresh(verification_id: str) -> None:
 @click.argument("user_id")
 @click.option("--admin", required=True, help="Who signs; kept in the audit log.")
 @click.option("--reason", required=True, help="Why; kept encrypted.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
 @with_appcontext
-def reset(user_id: str, admin: str, reason: str) -> None:
+def reset(*, user_id: str, admin: str, reason: str, yes: bool) -> None:
     """Reopen the identity of USER_ID: the locked facts go, the user may verify again."""
     session = runtime.current().db.session
     row = session.scalar(select(Identity).where(Identity.user_id == user_id))
     if row is None:
         raise Problem(f"There is no identity of user {user_id!r}.")
+    require_consent(
+        yes,
+        f"Reset user {user_id!r}? The verified facts go, and this cannot be undone.",
+        "Nothing was reset",
+    )
     try:
         service.reset(row, admin=admin, reason=reason)
     except IDVerifyError as error:

@@ -1,7 +1,8 @@
-"""Vendor accounts and their links to applications."""
+"""Vendor accounts."""
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -9,11 +10,11 @@ import click
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from .. import queries, runtime, service
-from ..errors import IDVerifyError, InvalidProvider, NotFound
+from ..errors import IDVerifyError, InvalidProvider
 from ..i18n import ngettext
 from ..texts import sentence
 from ..types import CheckStep, Option
-from .group import ACTOR, MARKS, Problem, commands
+from .group import ACTOR, MARKS, Problem, commands, require_consent, require_tables
 
 provider_commands = AppGroup("provider", help="Configured vendor accounts.")
 commands.add_command(provider_commands)
@@ -55,8 +56,6 @@ def _told(option: Option) -> str:
 @click.option("--client-id", required=True, help="API token or OAuth client id.")
 @click.option(
     "--client-secret",
-    prompt=True,
-    hide_input=True,
     envvar="IDVERIFY_CLIENT_SECRET",
     help="Asked for when not given; IDVERIFY_CLIENT_SECRET in the environment also serves.",
 )
@@ -68,7 +67,7 @@ def provider_add(
     name: str,
     provider_type: str,
     client_id: str,
-    client_secret: str,
+    client_secret: str | None,
     endpoint: str,
     pairs: tuple[str, ...],
 ) -> None:
@@ -76,12 +75,17 @@ def provider_add(
 
     Nothing is sent to the vendor; `provider test` does that.
     """
+    require_tables()
     options = _named(pairs)
+    kind = _type_meant(provider_type)
     try:
-        _require_options(provider_type, options)
+        _require_options(kind, options)
+        # Asked for here and not by click, which would do it before anything can be looked at.
+        if client_secret is None:
+            client_secret = click.prompt("Client secret", hide_input=True)
         row = service.add_provider(
             name=name,
-            type=provider_type,
+            type=kind,
             client_id=client_id,
             client_secret=client_secret,
             endpoint=endpoint,
@@ -104,6 +108,18 @@ def _named(pairs: Sequence[str]) -> dict[str, str]:
             raise Problem(f"--option {pair!r}: expected name=value.")
         options[key.strip()] = value.strip()
     return options
+
+
+def _type_meant(given: str) -> str:
+    """Return the provider type that was typed, in whatever case."""
+    known = {name.lower(): name for name in runtime.current().registry.types()}
+    wanted = " ".join(given.lower().split())
+    if wanted in known:
+        return known[wanted]
+    near = difflib.get_close_matches(wanted, known, 1)
+    hint = f" Did you mean {known[near[0]]!r}?" if near else ""
+    expected = ", ".join(sorted(known.values()))
+    raise Problem(f"type: expected one of {expected}, not {given!r}.{hint}")
 
 
 def _require_options(provider_type: str, options: Mapping[str, str]) -> None:
@@ -162,7 +178,7 @@ def provider_change(
     given = _named(pairs)
     try:
         row = service.provider_named(name)
-        kind = row.type if provider_type is None else provider_type
+        kind = row.type if provider_type is None else _type_meant(provider_type)
         # Another type's settings mean nothing to this one.
         options = {**(row.options if kind == row.type else {}), **given}
         if kind != row.type:
@@ -199,12 +215,14 @@ def provider_remove(*, name: str, yes: bool) -> None:
     """
     try:
         row = service.provider_named(name)
-        if not yes:
-            if not sys.stdin.isatty():
-                raise Problem("Nothing was removed: nobody can be asked here. Add --yes.")
-            click.confirm(f"Remove provider {row.name!r} for good?", abort=True)
+        require_consent(yes, f"Remove provider {row.name!r} for good?", "Nothing was removed")
         service.providers.delete_provider(row, actor=ACTOR)
         runtime.current().db.session.commit()
+    except InvalidProvider as error:
+        how = f" To disable it: flask idverify provider change {name!r} --disable"
+        if queries.is_linked(row):
+            how += f". To remove a link: flask idverify unlink {name!r} --application NAME"
+        raise Problem(f"{error}{how}") from None
     except IDVerifyError as error:
         raise Problem.of(error) from None
     click.echo(f"Removed provider {name!r}.")
@@ -213,22 +231,35 @@ def provider_remove(*, name: str, yes: bool) -> None:
 @provider_commands.command("list")
 @with_appcontext
 def provider_list() -> None:
-    """List the vendor accounts; secrets are never shown."""
+    """List the vendor accounts and what they are linked to; secrets are never shown."""
     uses = queries.providers()
     if not uses:
         click.echo("No providers. Add one with: flask idverify provider add")
         return
-    click.echo("name\ttype\tendpoint\tstate\tcalls")
+    links = _links()
+    click.echo("name\ttype\tendpoint\tstate\tcalls\tlinks")
     for use in uses:
         row = use.provider
         state = "enabled" if row.enabled else "disabled"
         calls = ngettext("%(num)s call today", "%(num)s calls today", use.today.calls)
-        words = [row.name, row.type, row.endpoint, state, calls]
+        linked = ", ".join(links.get(row.id, ["not linked"]))
+        words = [row.name, row.type, row.endpoint, state, calls, linked]
         if row.trouble:
             words.append("not let in by the vendor: see doctor")
         if row.is_backed_off:
             words.append(f"left alone until {row.backed_off_until:%Y-%m-%d %H:%M:%S} UTC")
         click.echo("\t".join(words))
+
+
+def _links() -> dict[str, list[str]]:
+    """Return by provider what it is linked to, and where it stands there."""
+    found: dict[str, list[str]] = {}
+    for application in queries.applications():
+        for each in application.links:
+            told = f"{application.name} at position {each.position}"
+            told += "" if each.enabled else " (disabled)"
+            found.setdefault(each.provider_id, []).append(told)
+    return found
 
 
 @provider_commands.command("test")
@@ -253,33 +284,3 @@ def _echo_step(step: CheckStep) -> None:
     click.echo(f"{MARKS['ok' if step.ok else 'error']}  {step.name}: {step.message}{took}")
     if step.detail:
         click.echo(f"         {step.detail}")
-
-
-@commands.command("link")
-@click.argument("provider")
-@click.argument("application", required=False)
-@click.option("--position", type=click.IntRange(min=0), help="Order among the application's links.")
-@with_appcontext
-def link(provider: str, application: str | None, position: int | None) -> None:
-    """Link PROVIDER to APPLICATION (default application when left out)."""
-    try:
-        known = _application_exists(application)
-        row = service.link(provider, application, position, actor=ACTOR)
-        runtime.current().db.session.commit()
-    except IDVerifyError as error:
-        raise Problem.of(error) from None
-    new = "" if known else " (a new application)"
-    order = ", ".join(
-        each.provider.name if each.enabled else f"{each.provider.name} (disabled)"
-        for each in row.application.links
-    )
-    click.echo(f"{row.application.name}{new}: {row.provider.name} at position {row.position}.")
-    click.echo(f"Tried in this order: {order}.")
-
-
-def _application_exists(name: str | None) -> bool:
-    try:
-        service.application_named(name)
-    except NotFound:
-        return False
-    return True

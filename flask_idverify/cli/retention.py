@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from ..errors import ErasureRefused, IDVerifyError
 from ..models import Identity, OutboxRow
 from ..service import retention
 from ..service.identities import former_identities
-from .group import ACTOR, Problem, commands
+from .group import ACTOR, Problem, commands, lack_behind, require_consent
 from .progress import progress
 
 _BY_ID = click.option(
@@ -62,6 +61,8 @@ def _told() -> Iterator[None]:
     except IDVerifyError as error:
         raise Problem.of(error) from None
     except SQLAlchemyError as error:
+        if lack := lack_behind(error):
+            raise Problem(lack) from None
         # Its message may hold values.
         raise Problem(
             f"The database refused: {type(error).__name__}. What is done stays done; try again."
@@ -116,10 +117,7 @@ def erase(
         _tell("Would remove" if dry_run else "To be removed", found)
         if dry_run:
             return
-        if not yes:
-            if not sys.stdin.isatty():
-                raise Problem("Nothing was erased: nobody can be asked here. Add --yes.")
-            click.confirm("Erase? This cannot be undone.", abort=True)
+        require_consent(yes, "Erase? This cannot be undone.", "Nothing was erased")
         found = service.erase(row, actor=f"admin:{admin}", reason=reason)
         _tell("Removed", found)
         _settle(subject, wait=not no_wait)

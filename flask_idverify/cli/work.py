@@ -13,7 +13,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from .. import clock, inbox, origin, runtime, workers
-from .group import commands
+from .group import commands, lack_behind
 
 _LONGEST_PAUSE = 60.0
 
@@ -121,9 +121,15 @@ class _Hand:
                 self._drain()
         except Exception as error:  # noqa: BLE001 - whatever it is, a hand that goes is not missed
             # The database may come back; its message may hold values, so only the kind is told.
-            click.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} failed: {type(error).__name__}", err=True)
+            told = self._lack_behind(error) or type(error).__name__
+            click.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} failed: {told}", err=True)
             return False
         return True
+
+    def _lack_behind(self, error: Exception) -> str | None:
+        with suppress(Exception), self._app.app_context():
+            return lack_behind(error)
+        return None
 
     def _drain(self) -> None:
         try:

@@ -32,6 +32,7 @@ def examine() -> list[Advice]:
         stored.providers,
         vendors.standing,
         stored.applications,
+        stored.starts,
         stored.owed,
         work.seen,
         work.callbacks,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import inspect, select, text
 
-from .. import key_usage, runtime
+from .. import key_usage, queries, runtime
 from ..errors import ConfigurationError, IDVerifyError
 from ..models import Application, Base, OutboxRow, Provider
 from ..runtime import Runtime
@@ -28,17 +28,29 @@ def missing(app: Runtime) -> list[str]:
     return sorted(found)
 
 
+#: What adds tables and columns.
+_WAY = (
+    "Run `flask db migrate` and `flask db upgrade`, or db.create_all(), which adds whole tables "
+    "only, no column."
+)
+
+
 def tables(app: Runtime) -> Iterator[Advice]:
     """Look for our tables."""
     if lacking := missing(app):
-        yield Advice(
-            "error",
-            "tables",
-            f"missing: {', '.join(lacking)}. Run `flask db migrate` and `flask db upgrade`, or "
-            "db.create_all(), which adds whole tables only, no column.",
-        )
+        yield Advice("error", "tables", f"missing: {', '.join(lacking)}. {_WAY}")
     else:
         yield ok("tables", "all there.")
+
+
+def lack(app: Runtime) -> str | None:
+    """Say in a line what tables and columns are missing, if any are."""
+    lacking = missing(app)
+    if not lacking:
+        return None
+    more = f" and {len(lacking) - 2} more" if len(lacking) > 3 else ""
+    named = ", ".join(lacking[:2] if more else lacking)
+    return f"Missing in the database: {named}{more}. {_WAY} `flask idverify doctor` names them all."
 
 
 def database(app: Runtime) -> Iterator[Advice]:
@@ -56,7 +68,7 @@ def database(app: Runtime) -> Iterator[Advice]:
             "warning",
             "database",
             f"SQLite with journal mode {mode!r}: correct, but readers and writers wait for each "
-            "other. Set PRAGMA journal_mode=WAL.",
+            "other. Set PRAGMA journal_mode=WAL, once (docs/scaling.md).",
         )
 
 
@@ -95,7 +107,14 @@ def providers(app: Runtime) -> Iterator[Advice]:
         problems = [p for p in (_problem(check, row) for check in _PROVIDER_CHECKS) if p]
         for problem in problems:
             yield Advice("error", about, problem)
-        if not problems:
+        if row.enabled and not queries.is_linked(row):
+            yield Advice(
+                "warning",
+                about,
+                "no application links it, so that it is never used: "
+                f"`flask idverify link {row.name!r}`, or disable it.",
+            )
+        elif not problems:
             yield ok(about, f"{row.type} at {row.endpoint}{'' if row.enabled else ' (disabled)'}")
 
 
@@ -140,6 +159,23 @@ def applications(app: Runtime) -> Iterator[Advice]:
             yield Advice(
                 "warning", f"application {row.name!r}", "has no enabled provider: nobody can start."
             )
+
+
+def starts(_app: Runtime) -> Iterator[Advice]:
+    """Tell what is next where no verification can be started at all."""
+    numbers = queries.setup_numbers()
+    if numbers.usable_links:
+        return
+    if not numbers.providers:
+        way = "add a provider with `flask idverify provider add`, then link it"
+    elif not numbers.links:
+        way = "link a provider to an application with `flask idverify link`"
+    else:
+        way = (
+            "enable a linked provider with `flask idverify provider change NAME --enable`, or a "
+            "link in the admin pages"
+        )
+    yield Advice("error", "starts", f"nobody can start a verification. Next: {way}.")
 
 
 def owed(app: Runtime) -> Iterator[Advice]:

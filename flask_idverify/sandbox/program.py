@@ -66,7 +66,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ControlError as error:
         parser.error(str(error))
     except OSError as error:
-        print(f"cannot listen on {given.host}:{given.port}: {error}", file=sys.stderr)
+        print(
+            f"cannot listen on {given.host}:{given.port}: {error}; choose another with --port",
+            file=sys.stderr,
+        )
         return 1
     # Also where a shell has started us in the background, with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):

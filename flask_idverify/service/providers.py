@@ -12,7 +12,7 @@ from .. import audit, runtime
 from ..adapters.endpoints import check_endpoint
 from ..encryption import digest_of_secret
 from ..errors import InvalidProvider, NotFound
-from ..models import Link, OutboxRow, Provider, VendorAccount, Verification
+from ..models import Application, Link, OutboxRow, Provider, VendorAccount, Verification
 from ..phrases import phrase
 from .backoff import forgive
 from .named_rows import flush_unique, required
@@ -212,10 +212,25 @@ def delete_provider(provider: Provider, *, actor: str) -> None:
                 "doctor` tells why they fail."
             ),
         )
-    if in_use(provider):
+    theirs = select(Verification.id).where(Verification.provider_id == provider.id)
+    if session().scalar(theirs.limit(1)) is not None:
+        raise InvalidProvider(
+            "name", phrase("has verifications and cannot be deleted. Disable it instead.")
+        )
+    linked = session().scalars(
+        select(Application.name)
+        .join(Link)
+        .where(Link.provider_id == provider.id)
+        .order_by(Application.name)
+    )
+    if applications := ", ".join(linked):
         raise InvalidProvider(
             "name",
-            phrase("is linked or has verifications and cannot be deleted. Disable it instead."),
+            phrase(
+                "is linked to %(applications)s and cannot be deleted before the link is removed. "
+                "Disable it instead, or remove the link.",
+                applications=applications,
+            ),
         )
     audit.append(session(), provider.id, "provider.deleted", actor=actor)
     forget_provider(session(), provider.id)

@@ -52,6 +52,17 @@ def test_a_data_centre_may_be_bare(endpoint: str) -> None:
     assert check(endpoint, PLATFORM) == "https://amer-1.jumio.ai"
 
 
+def test_refused_sandbox_is_told_how_one_is_admitted_and_nobody_else_is() -> None:
+    with pytest.raises(InvalidProvider) as refused:
+        check("http://127.0.0.1:8090")
+    assert "FLASK_DEBUG=1, or set IDVERIFY_ALLOW_SANDBOX" in str(refused.value)
+    for sandbox in (False, True):
+        with pytest.raises(InvalidProvider) as refused:
+            check("http://netverify.com", sandbox=sandbox)
+        assert "expected https://" in str(refused.value)
+        assert "FLASK_DEBUG" not in str(refused.value)
+
+
 def test_a_data_centre_is_no_endpoint_of_v4() -> None:
     with pytest.raises(InvalidProvider):
         check("amer-1")

@@ -210,6 +210,7 @@ def test_an_unfinished_attempt_is_409_and_named(lena_at: Person) -> None:
     row_id = lena_at.attempt(Status.processing)
     data = _is_problem(_post(lena_at), 409, "verification_in_progress")
     assert data["verification"] == row_id
+    assert "you can also cancel it" in data["detail"]
 
 
 def test_the_limit_tells_when_to_come_back(lena_at: Person) -> None:
