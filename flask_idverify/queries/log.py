@@ -124,6 +124,8 @@ def log_count(filters: LogFilters) -> CappedCount:
 
 def subject_of(user_id: str) -> str | None:
     """Return what the log calls a user."""
+    if not user_id.isprintable():
+        return None  # nobody's id; some databases raise
     found: str | None = session().scalar(
         select(Identity.subject).where(Identity.user_id == user_id)
     )
@@ -133,7 +135,8 @@ def subject_of(user_id: str) -> str | None:
 def check_chain(subject: str) -> Checked:
     """Check one subject's chain. Raises :class:`NotFound` where there is none."""
     checked, told = Checked(subject=subject, chains=1), _Told()
-    checked.entries = _verified(subject, told)
+    if subject.isprintable():  # or it is nobody's; some databases raise
+        checked.entries = _verified(subject, told)
     if not checked.entries and not told.named:
         raise NotFound(phrase("The log has no entry of this subject."))
     checked.broken = len(told.named)

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from werkzeug.test import TestResponse
 
 from flask_idverify import audit, audit_check, audit_export, audit_walk, clock, queries
@@ -425,17 +425,59 @@ def test_broken_log_is_handed_out_and_its_signature_says_so(signing: Desk, tmp_p
     assert json.loads(Path(f"{path}.sig").read_text())["chains_intact"] is False
 
 
-@pytest.mark.parametrize("fields", [{"subject": NOBODY}, {"user": "nobody"}])
+@pytest.mark.parametrize(
+    ("fields", "status", "told"),
+    [
+        ({"subject": NOBODY}, 409, "Nothing is known of subject"),
+        ({"user": "eve@example.com"}, 404, "There is no identity of this user."),
+    ],
+)
 def test_unknown_subject_or_user_is_refused_and_notes_nothing(
-    signing: Desk, fields: dict[str, str]
+    signing: Desk, fields: dict[str, str], status: int, told: str
 ) -> None:
     write(signing.host)
     answer = signing.post("/audit/export", {"csrf_token": signing.token(), **fields})
-    assert answer.status_code == 409
-    assert "Nothing is known of subject" in words(answer)
+    assert answer.status_code == status
+    assert told in words(answer)
+    assert "eve@" not in words(answer), "who is looked for stands in no message"
     with signing.host.app.app_context():
         assert signing.host.db.session.get(AuditHead, NOBODY) is None
         assert "audit.exported" not in signing.host.db.session.scalars(select(AuditEntry.action))
+
+
+def test_subject_that_is_not_the_users_is_neither_checked_nor_handed_out(
+    signing: Desk, vendor: Vendor
+) -> None:
+    host = signing.host
+    provider = add_provider(host, vendor.url, link=True, client_secret="sandbox-secret")
+    ended(host, vendor, "one@example.com")
+    with host.app.app_context():
+        one = host.db.session.scalars(select(Identity)).one()
+        user, subject = one.user_id, one.subject
+    for path in ("/audit/verify", "/audit/export"):
+        both = {"csrf_token": signing.token(), "user": user}
+        assert signing.post(path, {**both, "subject": provider}).status_code == 404, path
+        assert signing.post(path, {**both, "subject": subject}).status_code == 200, path
+
+
+@pytest.mark.parametrize("field", ["user", "subject"])
+def test_no_database_is_asked_for_what_some_of_them_cannot_hold(signing: Desk, field: str) -> None:
+    host, strange = signing.host, "a\0b"
+    write(host)
+    token = signing.token()
+    with host.app.app_context():
+        engine = host.db.engine
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def refuse(_c: Any, _cursor: Any, _s: str, values: Any, *_more: Any) -> None:
+        assert strange not in str(values).replace("\\x00", "\0"), "PostgreSQL raises, and logs it"
+
+    try:
+        for path, status in (("/audit/verify", 404), ("/audit/export", 422)):
+            answer = signing.post(path, {"csrf_token": token, field: strange})
+            assert answer.status_code == status, path
+    finally:
+        event.remove(engine, "before_cursor_execute", refuse)
 
 
 def test_without_a_key_the_page_says_what_to_set_and_hands_out_nothing(
