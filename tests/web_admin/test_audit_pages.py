@@ -278,6 +278,15 @@ def test_log_that_is_gone_is_never_called_whole(host: Host, desk: Desk) -> None:
     assert "holds" not in told
 
 
+def _rest(answer: TestResponse) -> dict[str, list[str]]:
+    """Return the fields of the form that goes on with the check."""
+    form: dict[str, list[str]] = {}
+    part = answer.text.partition("There is more")[2]
+    for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', part):
+        form.setdefault(name, []).append(value)
+    return form
+
+
 def test_long_log_is_checked_in_portions_that_say_how_far_they_came(
     host: Host, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,17 +312,33 @@ def test_long_log_is_checked_in_portions_that_say_how_far_they_came(
         assert "flask idverify audit verify" in told
         seen.append((int(found[1]), int(found[2]), int(part[1])))
         assert "Changed Entry 2" in told, "what an earlier portion has found is still named"
-        fields = re.findall(
-            r'name="(\w+)" value="([^"]*)"', answer.text.partition("There is more")[2]
-        )
-        form: dict[str, Any] = {}
-        for name, value in fields:
-            form.setdefault(name, []).append(value)
-        answer = desk.post("/audit/verify", form)
+        answer = desk.post("/audit/verify", _rest(answer))
     assert seen == [(4, 2, 12), (8, 4, 25), (12, 6, 37)]
     told = words(answer)
     assert "2 chains do not hold 14 entries were checked. They stand in 7 chains." in told
     assert told.count("Changed Entry 2") == 2
+
+
+def test_chains_that_somebody_has_slipped_in_do_not_keep_the_check_from_its_end(
+    host: Host, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their names are no subjects of ours: no number at their beginning, and longer than a page."""
+    monkeypatch.setattr(audit_walk, "PAGE", 2)
+    monkeypatch.setattr(log, "PORTION_SECONDS", 0.0)
+    write(host)
+    for name in ("-x", "zz-1", "zz-2", "zz-3", "zz-4"):
+        tamper(
+            host,
+            "INSERT INTO idverify_audit_head (id, sequence, mac) VALUES (:name, 1, 'x')",
+            name=name,
+        )
+    answer, portions = checked(desk), 1
+    while "Go on" in answer.text and portions < 9:
+        assert answer.status_code == 200
+        answer = desk.post("/audit/verify", _rest(answer))
+        portions += 1
+    assert portions < 9
+    assert "5 chains do not hold" in words(answer)
 
 
 def test_place_that_was_made_up_begins_anew(host: Host, desk: Desk) -> None:

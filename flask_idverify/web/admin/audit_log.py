@@ -23,7 +23,6 @@ from .filters import ListForm, asked_place, exact
 _: Any = lazy_gettext
 
 _ACTORS = ("system", "vendor", "user", "cli")
-_SUBJECT = re.compile(r"[0-9a-f-]{36}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,15}", re.ASCII)
 
 
@@ -134,8 +133,8 @@ def verify_audit() -> ResponseReturnValue:
     if subject is not None:
         return page("audit_check", checked=queries.check_chain(subject))
     given = chosen(request.form, "after") or ""
-    after = given if _SUBJECT.fullmatch(given) else None
-    named = [each for each in request.form.getlist("named") if _SUBJECT.fullmatch(each)]
+    after = given if queries.has_chain(given) else None
+    named = request.form.getlist("named")
     checked = queries.check_log(after, named if after else ())
     if after:
         checked.chains += _number("chains")
