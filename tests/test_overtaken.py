@@ -205,7 +205,8 @@ def test_nothing_is_moved_to_an_end_that_is_forgiven_at_that_moment(
                 backoff.forgive(row, other_account=True)
                 host.db.session.commit()
 
-        admin, moved = threading.Thread(target=forgive), []
+        admin = threading.Thread(target=forgive)
+        moved: list[str] = []
 
         @event.listens_for(connections, "after_cursor_execute")
         def between(_c: Any, _cursor: Any, statement: str, *_more: Any) -> None:

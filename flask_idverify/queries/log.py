@@ -18,7 +18,7 @@ from ..errors import AuditBroken, IDVerifyError, NotFound
 from ..models import Application, AuditEntry, Identity, Provider, Verification
 from ..phrases import phrase
 from ..service.sessions import session
-from .details import Step, step_of
+from .details import Step, facts_of, step_of
 from .keyset import PAGE_SIZE, CappedCount, Order, Page, Place, Span, capped, counts, equal, page
 from .rows import Unsealer
 
@@ -268,7 +268,7 @@ def _entries(rows: Sequence[AuditEntry]) -> list[Entry]:
 
 
 def _fact(row: AuditEntry, name: str) -> str:
-    found = row.facts.get(name)
+    found = facts_of(row).get(name)
     return found if isinstance(found, str) else ""
 
 
