@@ -108,7 +108,7 @@ def translated(text: str) -> str:
     """
     if isinstance(text, Phrase):
         values = {
-            name: translated(value) if isinstance(value, str) else value
+            name: translated(value) if isinstance(value, Phrase) else value
             for name, value in text.values.items()
         }
         return gettext(text.template, **values)

@@ -89,6 +89,11 @@ def _moved(model: Any, due: Any) -> bool:
     waiting = [row for row in found if row.provider_id in ends]
     if len(waiting) <= _FEW:
         return False
+    if can_skip_locked(session.connection()):
+        # Where a writer does not wait for readers: whoever ends the peace early has to
+        # find what is moved to its end here. Others have one writer at a time.
+        held = select(Provider.id).where(Provider.id.in_(ends)).order_by(Provider.id)
+        session.execute(held.with_for_update(read=True))
     moved = 0
     for provider_id, end in ends.items():
         # In one order, so that two who do this wait for each other, and not both.

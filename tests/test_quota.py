@@ -223,6 +223,24 @@ class TestOneHost:
             tried = select(model.tries).where(model.provider_id == silent)
             assert set(host.db.session.scalars(tried)) == {1}
 
+    def test_nobody_waits_for_an_end_that_was_put_off_and_then_forgiven(
+        self, host: Host, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(leases, "_FEW", 1)
+        silent = host.add_provider(vendor.url, name="silent", link=False).id
+        late, later = clock.now() - timedelta(hours=1), clock.now() + timedelta(minutes=3)
+        for number, due in enumerate((late, late, late, later)):
+            owed = OutboxRow(provider_id=silent, kind="x", subject=str(number), next_try_at=due)
+            host.db.session.add(owed)
+        host.db.session.commit()
+        backoff.back_off(silent, clock.now() + timedelta(minutes=5))
+        leases.make_way(OutboxRow, OutboxRow.next_try_at)
+        backoff.back_off(silent, clock.now() + timedelta(minutes=15))
+        change(host, silent, client_id="other-id", same_account=True)
+        now = clock.now()
+        due_now = host.db.session.scalars(select(OutboxRow.next_try_at)).all()
+        assert list(due_now) == [now] * 4, "as early as somebody asks anew"
+
     def test_polls_that_wait_stand_in_nobodys_way(
         self, host: Host, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,8 @@ class Answer:
         :raises VendorProtocolError: it is one; what was asked for was not done.
         """
         kind = self.content_type.partition(";")[0].strip().lower()
-        if kind in _PAGES or self.body.lstrip()[:1] == b"<":
+        text = self.body.removeprefix(BOM_UTF8).lstrip()
+        if kind in _PAGES or text[:1] == b"<":
             raise VendorProtocolError(
                 phrase(
                     "The vendor answered with a web page; check that the endpoint is the vendor's "

@@ -159,12 +159,17 @@ def _timeline(subject: str, unseal: Unsealer) -> list[Step]:
     return [step_of(entry, unseal) for entry in entries]
 
 
+def facts_of(entry: AuditEntry) -> dict[str, Any]:
+    """Return the facts of an entry; none where somebody else has put something in their place."""
+    return entry.facts if isinstance(entry.facts, dict) else {}
+
+
 def step_of(entry: AuditEntry, unseal: Unsealer) -> Step:
     """Return an entry of the log without what serves its checking."""
     return Step(
         at=entry.at,
         actor=entry.actor,
         action=entry.action,
-        facts={name: value for name, value in entry.facts.items() if name not in FOR_CHECKING},
+        facts={name: value for name, value in facts_of(entry).items() if name not in FOR_CHECKING},
         note=unseal(lambda: entry.note),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,14 +11,14 @@ from typing import Any
 
 from sqlalchemy import Select, false, select
 
+from .. import audit_rows
 from ..audit_chain import AuditUnchecked, MissingKeys
-from ..audit_rows import nothing_there
 from ..audit_walk import Tally, verify, verify_all
 from ..errors import AuditBroken, IDVerifyError, NotFound
 from ..models import Application, AuditEntry, Identity, Provider, Verification
 from ..phrases import phrase
 from ..service.sessions import session
-from .details import Step, step_of
+from .details import Step, facts_of, step_of
 from .keyset import PAGE_SIZE, CappedCount, Order, Page, Place, Span, capped, counts, equal, page
 from .rows import Unsealer
 
@@ -25,6 +26,10 @@ from .rows import Unsealer
 PORTION_SECONDS = 10.0
 #: Broken chains that a page names; where there are more, somebody has to look at all of it anyway.
 BREAKS_NAMED = 50
+
+#: Of a subject.
+_LONGEST = 36
+_BEGINNING = re.compile(r"[0-9a-f]{4}")
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,9 @@ class Checked:
         """How much of the log that is, about: subjects are random numbers, read in their order."""
         if self.reached is None:
             return 100
-        return min(99, int(self.reached[:4], 16) * 100 >> 16)
+        found = _BEGINNING.match(self.reached)
+        # Who can write into the database can also call a chain something else.
+        return min(99, int(found[0], 16) * 100 >> 16) if found else 99
 
 
 def log_entries(
@@ -124,16 +131,29 @@ def log_count(filters: LogFilters) -> CappedCount:
 
 def subject_of(user_id: str) -> str | None:
     """Return what the log calls a user."""
+    if not user_id.isprintable():
+        return None  # nobody's id; some databases raise
     found: str | None = session().scalar(
         select(Identity.subject).where(Identity.user_id == user_id)
     )
     return found
 
 
+def has_chain(subject: str) -> bool:
+    """Whether the log calls anybody or anything so."""
+    return _is_one(subject) and audit_rows.has_chain(session(), subject)
+
+
+def _is_one(subject: str) -> bool:
+    """Whether it may be a subject: some databases raise at what they cannot hold."""
+    return 0 < len(subject) <= _LONGEST and subject.isprintable()
+
+
 def check_chain(subject: str) -> Checked:
     """Check one subject's chain. Raises :class:`NotFound` where there is none."""
     checked, told = Checked(subject=subject, chains=1), _Told()
-    checked.entries = _verified(subject, told)
+    if _is_one(subject):
+        checked.entries = _verified(subject, told)
     if not checked.entries and not told.named:
         raise NotFound(phrase("The log has no entry of this subject."))
     checked.broken = len(told.named)
@@ -149,7 +169,7 @@ def check_log(
         again, so that nobody has to be believed, and are not counted again.
     """
     told = _Told()
-    for subject in dict.fromkeys(named[:BREAKS_NAMED]):
+    for subject in filter(_is_one, dict.fromkeys(named[:BREAKS_NAMED])):
         _verified(subject, told)
     end = time.monotonic() + (PORTION_SECONDS if seconds is None else seconds)
     tally: Tally = verify_all(
@@ -157,7 +177,7 @@ def check_log(
     )
     checked = Checked(tally.chains, tally.entries, tally.broken)
     if tally.complete:
-        checked.nothing = nothing_there(session())
+        checked.nothing = audit_rows.nothing_there(session())
     else:
         checked.reached = tally.reached
     session().rollback()
@@ -248,7 +268,7 @@ def _entries(rows: Sequence[AuditEntry]) -> list[Entry]:
 
 
 def _fact(row: AuditEntry, name: str) -> str:
-    found = row.facts.get(name)
+    found = facts_of(row).get(name)
     return found if isinstance(found, str) else ""
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from .. import runtime
 from ..errors import AttemptLimitReached, ConfigurationError
 from ..models import Application, Identity, Link, Verification
-from ..policy import Policy
+from ..policy import Conditions, Policy
 from ..service.routing import attempt_limit, require_attempts_left
 from ..service.sessions import session
 from .rows import Unsealer
@@ -89,6 +89,40 @@ def checkers(application: Application) -> list[Checker]:
         notice = adapter.privacy_notice(link.provider.options)
         found[Checker(adapter.vendor or adapter.type, notice)] = None
     return list(found)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Papers that some link of an application takes; ``None``: whatever there is.
+
+    A kind from one link and a country from another may still be taken by none.
+    """
+
+    countries: frozenset[str] | None
+    id_types: frozenset[str] | None
+
+
+def accepted(application: Application) -> Accepted:
+    """Return what papers are worth offering to a user."""
+    rules = [
+        (Conditions.from_dict(link.conditions), Policy.from_dict(link.policy))
+        for link in usable_links(application)
+    ]
+    return Accepted(
+        _any_of([_all_of(one.countries, other.countries) for one, other in rules]),
+        _any_of([_all_of(one.id_types, other.id_types) for one, other in rules]),
+    )
+
+
+def _all_of(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+def _any_of(each: list[frozenset[str] | None]) -> frozenset[str] | None:
+    known = [some for some in each if some is not None]
+    return frozenset().union(*known) if known and len(known) == len(each) else None
 
 
 def usable_links(application: Application) -> list[Link]:

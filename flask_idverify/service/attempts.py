@@ -13,11 +13,12 @@ from ..claims import Claim
 from ..engines import retrying
 from ..errors import (
     AttemptLimitReached,
+    ProviderUnusable,
     TransitionRefused,
     VendorError,
     VerificationInProgress,
 )
-from ..models import Identity, VendorAccount, Verification
+from ..models import Identity, Provider, VendorAccount, Verification
 from ..phrases import phrase
 from ..signals import verification_started
 from ..states import LOCKED_STANDINGS, Reason, Standing, Status
@@ -45,6 +46,7 @@ def record(
     :param limit: how many attempts the user has in 24 hours; ``None`` does not count.
     :raises AttemptLimitReached: they are used up; nothing was recorded.
     :raises VerificationInProgress: another request records an attempt for the same application.
+    :raises ProviderUnusable: the provider is gone.
     """
     session = require_clean()
     if limit is not None:
@@ -56,15 +58,18 @@ def record(
         except AttemptLimitReached:
             session.rollback()
             raise
+    key, provider_id = verification.active_key, verification.provider_id
     session.add(verification)
     try:
         session.flush()
     except IntegrityError:
         session.rollback()
-        found = session.scalar(
-            select(Verification).where(Verification.active_key == verification.active_key)
-        )
+        _require_provider(session, provider_id)
+        # Without a key there is none that could stand in the way, and any would be a stranger's.
+        theirs = select(Verification).where(Verification.active_key == key)
+        found = session.scalar(theirs) if key is not None else None
         raise VerificationInProgress(phrase("This verification is being started."), found) from None
+    _require_provider(session, provider_id)
     _require_their_own(session, verification, identity)
     if not verification.is_test:
         _state_claim(session, identity, claim)
@@ -83,6 +88,13 @@ def record(
         },
     )
     session.commit()
+
+
+def _require_provider(session: Any, provider_id: str) -> None:
+    """Refuse a start whose provider was deleted since it was read; some engines let it pass."""
+    if session.scalar(select(Provider.id).where(Provider.id == provider_id)) is None:
+        session.rollback()
+        raise ProviderUnusable(phrase("The provider was deleted a moment ago."))
 
 
 def _require_their_own(session: Any, verification: Verification, identity: Identity) -> None:

@@ -183,10 +183,11 @@ def forgive(provider: Provider, *, other_account: bool) -> None:
         (OutboxRow, OutboxRow.next_try_at),
         (Verification, Verification.next_poll_at),
     ):
-        # What was moved out of the others' way waits for an end that does not come any more.
+        # What was moved out of the others' way waits for an end that does not come any more, or
+        # for one before that which was put off since. Whatever else is due by then is only early.
         session().execute(
             update(model)
-            .where(due == end, model.provider_id == provider.id)
+            .where(due > now, due <= end, model.provider_id == provider.id)
             .values({due: now})
             .execution_options(synchronize_session=False)
         )

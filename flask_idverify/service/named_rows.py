@@ -10,6 +10,8 @@ from ..models import Application, Provider
 from ..phrases import phrase
 from .sessions import session
 
+UNPRINTABLE = phrase("holds characters that cannot be printed.")
+
 
 def required(field: str, value: str) -> str:
     """Return *value* without surrounding space. Raises :class:`InvalidProvider`."""
@@ -18,7 +20,7 @@ def required(field: str, value: str) -> str:
     if len(value.strip()) > 255:
         raise InvalidProvider(field, phrase("is longer than 255 characters."))
     if not value.isprintable():
-        raise InvalidProvider(field, phrase("holds characters that cannot be printed."))
+        raise InvalidProvider(field, UNPRINTABLE)
     return value.strip()
 
 

@@ -6,14 +6,23 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import delete, func, or_, select, update
 
 from .. import audit, runtime
 from ..adapters.endpoints import check_endpoint
 from ..encryption import digest_of_secret
 from ..errors import InvalidProvider, NotFound
-from ..models import Application, Link, OutboxRow, Provider, VendorAccount, Verification
+from ..models import (
+    Application,
+    CallbackRow,
+    Link,
+    OutboxRow,
+    Provider,
+    VendorAccount,
+    Verification,
+)
 from ..phrases import phrase
+from ..states import Status
 from .backoff import forgive
 from .named_rows import flush_unique, required
 from .sessions import session
@@ -101,8 +110,10 @@ def change_provider(
             ),
         )
     moved = _moved(provider, type, client_id, endpoint)
-    if moved is not None and not same_account and has_records(provider):
-        raise InvalidProvider(moved, OTHER_ACCOUNT)
+    if moved is not None and not same_account:
+        _hold(provider)
+        if has_records(provider):
+            raise InvalidProvider(moved, OTHER_ACCOUNT)
     _apply(
         provider,
         name=name,
@@ -149,10 +160,31 @@ def _moved(provider: Provider, provider_type: str, client_id: str, endpoint: str
     return "client_id" if required("client_id", client_id) != provider.client_id else None
 
 
+def _hold(provider: Provider) -> None:
+    """Let nobody record an attempt with the provider before the caller's transaction has ended.
+
+    What is looked for afterwards is not overtaken: an attempt is there already, or it reads the
+    provider as it will stand.
+    """
+    # Engines that lock no rows have one writer at a time, which this makes us.
+    session().execute(
+        update(Provider)
+        .where(Provider.id == provider.id)
+        .values(updated_at=Provider.updated_at)
+        .execution_options(synchronize_session=False)
+    )
+    # An update that leaves the key alone lets foreign keys pass; this does not.
+    session().execute(select(Provider.id).where(Provider.id == provider.id).with_for_update())
+
+
 def has_records(provider: Provider) -> bool:
     """Whether the vendor's account knows, or may just be told of, what no other account does."""
     theirs = Verification.provider_id == provider.id, Verification.erased_at.is_(None)
-    known = or_(Verification.vendor_reference.is_not(None), Verification.active_key.is_not(None))
+    known = or_(
+        Verification.vendor_reference.is_not(None),
+        Verification.active_key.is_not(None),
+        Verification.status == Status.created,  # a test has no such key
+    )
     return any(
         session().scalar(query.limit(1)) is not None
         for query in (
@@ -191,17 +223,29 @@ def _apply(
 
 def in_use(provider: Provider) -> bool:
     """Whether anything refers to the provider, so that it can only be disabled."""
+    return _refers(
+        provider,
+        *(Verification.provider_id, Link.provider_id),
+        *(OutboxRow.provider_id, VendorAccount.provider_id),
+    )
+
+
+def _refers(provider: Provider, *columns: Any) -> bool:
+    """Whether one of *columns* names the provider anywhere."""
     return any(
         session().scalar(select(column).where(column == provider.id).limit(1)) is not None
-        for column in (Verification.provider_id, Link.provider_id, OutboxRow.provider_id)
+        for column in columns
     )
 
 
 def delete_provider(provider: Provider, *, actor: str) -> None:
     """Delete a provider that nothing refers to, and flush.
 
+    Callbacks that matched nothing go with it.
+
     :raises InvalidProvider: it is linked or has verifications; disable it instead.
     """
+    _hold(provider)
     owed = select(func.count()).where(OutboxRow.provider_id == provider.id)
     if session().scalar(owed):
         raise InvalidProvider(
@@ -212,30 +256,35 @@ def delete_provider(provider: Provider, *, actor: str) -> None:
                 "doctor` tells why they fail."
             ),
         )
-    theirs = select(Verification.id).where(Verification.provider_id == provider.id)
-    if session().scalar(theirs.limit(1)) is not None:
-        raise InvalidProvider(
-            "name", phrase("has verifications and cannot be deleted. Disable it instead.")
-        )
+    if in_use(provider):
+        raise InvalidProvider("name", _what_holds(provider))
+    audit.append(session(), provider.id, "provider.deleted", actor=actor)
+    forget_provider(session(), provider.id)
+    session().execute(
+        delete(CallbackRow)
+        .where(CallbackRow.provider_id == provider.id)
+        .execution_options(synchronize_session=False)
+    )
+    session().delete(provider)
+    session().flush()
+
+
+def _what_holds(provider: Provider) -> str:
+    """Say why a provider in use cannot be deleted; only links can be taken away."""
     linked = session().scalars(
         select(Application.name)
         .join(Link)
         .where(Link.provider_id == provider.id)
         .order_by(Application.name)
     )
-    if applications := ", ".join(linked):
-        raise InvalidProvider(
-            "name",
-            phrase(
-                "is linked to %(applications)s and cannot be deleted before the link is removed. "
-                "Disable it instead, or remove the link.",
-                applications=applications,
-            ),
-        )
-    audit.append(session(), provider.id, "provider.deleted", actor=actor)
-    forget_provider(session(), provider.id)
-    session().delete(provider)
-    session().flush()
+    applications = ", ".join(linked)
+    if not applications or _refers(provider, Verification.provider_id, VendorAccount.provider_id):
+        return phrase("has verifications and cannot be deleted. Disable it instead.")
+    return phrase(
+        "is linked to %(applications)s and cannot be deleted before the link is removed. "
+        "Disable it instead, or remove the link.",
+        applications=applications,
+    )
 
 
 def provider_named(provider: Provider | str) -> Provider:

@@ -9,8 +9,9 @@ from flask import request
 
 from .. import clock, runtime, service
 from ..claims import Claim, Consent
-from ..errors import InvalidClaim, InvalidInput, NotFound
+from ..errors import ConsentMissing, InvalidClaim, InvalidInput, NotFound
 from ..i18n import gettext
+from ..phrases import phrase
 from ..safe_json import loads
 from .bodies import limited_body
 
@@ -90,10 +91,15 @@ def claim_of(data: Mapping[str, Any], user: Any) -> Claim:
 
 
 def consent_of(data: Mapping[str, Any]) -> Consent | None:
-    """Return the consent that the user has just given, if they have."""
+    """Return the consent that the user has just given; ``None`` where nothing is said of it.
+
+    :raises ConsentMissing: it says that they have not: then no vendor is asked, whatever it needs.
+    """
     part = _part(data, "consent", _CONSENT_FIELDS)
-    if part is None or part.get("given") is not True:
+    if part is None:
         return None
+    if part.get("given") is not True:
+        raise ConsentMissing(phrase("The user has not given consent: expected true as 'given'."))
     state = part.get("state")
     return Consent(
         ip=request.remote_addr or "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -111,6 +111,13 @@ class ClaimForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
         known = list(countries.choices(i18n.language()))
         self.country.choices = empty + known
         self.location_country.choices = empty + known
+
+    def offer(self, countries: Collection[str] | None, id_types: Collection[str] | None) -> None:
+        """Show only papers that are taken here (``None``: all); what was sent is judged later."""
+        for field, wanted in ((self.country, countries), (self.id_type, id_types)):
+            if wanted is not None:
+                known = [*(field.choices or ())]
+                field.choices = [each for each in known if not each[0] or each[0] in wanted]
 
     def validate_location_state(self, field: Field) -> None:
         """Demand the state where the law differs by state."""

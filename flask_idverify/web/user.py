@@ -133,6 +133,9 @@ def _start_page(
     here: Standpoint, form: ClaimForm, refused: Refusal | None = None
 ) -> ResponseReturnValue:
     status = 503 if here.state is State.unavailable and request.method == "GET" else 200
+    if here.application is not None:
+        accepted = own.accepted(here.application)
+        form.offer(accepted.countries, accepted.id_types)
     return make_response(
         render_template(
             "idverify/start.html",

@@ -185,11 +185,20 @@ def test_a_wrong_field_is_named(lena_at: Person, body: Any, code: str, field: st
     assert mocked.call_count == 0
 
 
-def test_consent_that_was_not_given_is_none(host: Host) -> None:
+@pytest.mark.parametrize(
+    ("provider_type", "endpoint"),
+    [("Jumio", "https://lon.netverify.com"), ("Jumio Platform", "https://amer-1.jumio.ai")],
+)
+def test_consent_that_was_not_given_starts_nothing_at_any_vendor(
+    host: Host, provider_type: str, endpoint: str
+) -> None:
     with host.app.app_context():
-        host.add_provider("https://amer-1.jumio.ai", "Jumio Platform")
+        host.add_provider(endpoint, provider_type)
     person = Person(host)
-    for consent in (None, {}, {**CONSENT, "given": "yes"}, {**CONSENT, "given": False}):
+    refused: list[Any] = [{}, {**CONSENT, "given": "yes"}, {**CONSENT, "given": False}]
+    if provider_type == "Jumio Platform":
+        refused.append(None)
+    for consent in refused:
         with vendor() as mocked:
             answer = _post(person, {"claim": CLAIM, "consent": consent})
         _is_problem(answer, 422, "consent_missing")

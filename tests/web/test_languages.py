@@ -304,6 +304,8 @@ def test_an_error_is_english_for_logs_and_translated_for_readers(speaking: In) -
         assert str(plain) == "name: is required."
         # What was stored is told in the language where it held nothing of its own.
         assert translated("This vendor hands out no pictures.").startswith("Dieser Dienst")
+        named = phrase("For example %(url)s", url="Passport")
+        assert "Reisepass" not in translated(named), "a name is nobody's text"
         assert translated("") == ""
         assert translated("the vendor's own words") == "the vendor's own words"
 

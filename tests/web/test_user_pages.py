@@ -15,6 +15,7 @@ from flask_idverify import clock, i18n, texts
 from flask_idverify.adapters.jumio.v4 import JumioV4
 from flask_idverify.locking import permitted
 from flask_idverify.models import Identity, Provider
+from flask_idverify.policy import Policy
 from flask_idverify.states import Reason, Standing, Status
 from tests.hosts import Host, consent, lena, make_host
 from tests.web.people import ENDPOINT, TYPED, VENDOR_PAGE, Person, vendor, words
@@ -54,6 +55,28 @@ def test_a_newcomer_learns_what_will_happen_and_sees_the_form(lena_at: Person) -
     for promise in ("two to three minutes", "camera", "encrypted", "Verify identity"):
         assert promise in text
     assert '<option value="XKX">Kosovo</option>' in page.text
+
+
+def test_only_papers_that_some_provider_takes_are_offered(lena_at: Person) -> None:
+    with lena_at.host.app.app_context():
+        provider = lena_at.host.db.session.query(Provider).one()
+        first = lena_at.host.idverify.link(
+            provider, policy=Policy(countries=frozenset({"AUT", "DEU"}))
+        )
+        first.conditions = {"id_types": ["passport"], "countries": ["AUT", "CHE"]}
+        second = lena_at.host.add_provider(ENDPOINT, name="second", link=False)
+        lena_at.host.idverify.link(
+            second, conditions={"id_types": ["id_card"], "countries": ["ITA"]}
+        )
+        lena_at.host.db.session.commit()
+    offered = re.findall(r'<option[^>]* value="(\w+)"', lena_at.browser.get(PAGE).text)
+    papers = [value for value in offered if value.islower()]
+    assert papers == ["passport", "id_card"]
+    issued_by = offered[len(papers) : offered.index("AFG")]
+    assert issued_by == ["AUT", "ITA"], "where somebody is now may be anywhere"
+    answer = lena_at.post(**{**TYPED, "id_type": "driving_licence"})
+    assert answer.status_code == 422
+    assert "We do not accept" in words(answer)
 
 
 def test_a_newcomer_learns_how_long_it_takes_what_it_needs_and_who_sees_it(lena_at: Person) -> None:

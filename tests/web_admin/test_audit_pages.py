@@ -13,12 +13,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from werkzeug.test import TestResponse
 
 from flask_idverify import audit, audit_check, audit_export, audit_walk, clock, queries
 from flask_idverify.models import AuditEntry, AuditHead, Identity, Provider, Verification
 from flask_idverify.queries import log
+from tests.databases import file_uri
 from tests.hosts import Host, make_host
 from tests.vendor import Vendor
 from tests.web_admin.desk import ADMIN, Desk, add_provider, ended, field_error, words
@@ -278,6 +279,15 @@ def test_log_that_is_gone_is_never_called_whole(host: Host, desk: Desk) -> None:
     assert "holds" not in told
 
 
+def _rest(answer: TestResponse) -> dict[str, list[str]]:
+    """Return the fields of the form that goes on with the check."""
+    form: dict[str, list[str]] = {}
+    part = answer.text.partition("There is more")[2]
+    for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', part):
+        form.setdefault(name, []).append(value)
+    return form
+
+
 def test_long_log_is_checked_in_portions_that_say_how_far_they_came(
     host: Host, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,17 +313,33 @@ def test_long_log_is_checked_in_portions_that_say_how_far_they_came(
         assert "flask idverify audit verify" in told
         seen.append((int(found[1]), int(found[2]), int(part[1])))
         assert "Changed Entry 2" in told, "what an earlier portion has found is still named"
-        fields = re.findall(
-            r'name="(\w+)" value="([^"]*)"', answer.text.partition("There is more")[2]
-        )
-        form: dict[str, Any] = {}
-        for name, value in fields:
-            form.setdefault(name, []).append(value)
-        answer = desk.post("/audit/verify", form)
+        answer = desk.post("/audit/verify", _rest(answer))
     assert seen == [(4, 2, 12), (8, 4, 25), (12, 6, 37)]
     told = words(answer)
     assert "2 chains do not hold 14 entries were checked. They stand in 7 chains." in told
     assert told.count("Changed Entry 2") == 2
+
+
+def test_chains_that_somebody_has_slipped_in_do_not_keep_the_check_from_its_end(
+    host: Host, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their names are no subjects of ours: no number at their beginning, and longer than a page."""
+    monkeypatch.setattr(audit_walk, "PAGE", 2)
+    monkeypatch.setattr(log, "PORTION_SECONDS", 0.0)
+    write(host)
+    for name in ("-x", "zz-1", "zz-2", "zz-3", "zz-4"):
+        tamper(
+            host,
+            "INSERT INTO idverify_audit_head (id, sequence, mac) VALUES (:name, 1, 'x')",
+            name=name,
+        )
+    answer, portions = checked(desk), 1
+    while "Go on" in answer.text and portions < 9:
+        assert answer.status_code == 200
+        answer = desk.post("/audit/verify", _rest(answer))
+        portions += 1
+    assert portions < 9
+    assert "5 chains do not hold" in words(answer)
 
 
 def test_place_that_was_made_up_begins_anew(host: Host, desk: Desk) -> None:
@@ -425,17 +451,59 @@ def test_broken_log_is_handed_out_and_its_signature_says_so(signing: Desk, tmp_p
     assert json.loads(Path(f"{path}.sig").read_text())["chains_intact"] is False
 
 
-@pytest.mark.parametrize("fields", [{"subject": NOBODY}, {"user": "nobody"}])
+@pytest.mark.parametrize(
+    ("fields", "status", "told"),
+    [
+        ({"subject": NOBODY}, 409, "Nothing is known of subject"),
+        ({"user": "eve@example.com"}, 404, "There is no identity of this user."),
+    ],
+)
 def test_unknown_subject_or_user_is_refused_and_notes_nothing(
-    signing: Desk, fields: dict[str, str]
+    signing: Desk, fields: dict[str, str], status: int, told: str
 ) -> None:
     write(signing.host)
     answer = signing.post("/audit/export", {"csrf_token": signing.token(), **fields})
-    assert answer.status_code == 409
-    assert "Nothing is known of subject" in words(answer)
+    assert answer.status_code == status
+    assert told in words(answer)
+    assert "eve@" not in words(answer), "who is looked for stands in no message"
     with signing.host.app.app_context():
         assert signing.host.db.session.get(AuditHead, NOBODY) is None
         assert "audit.exported" not in signing.host.db.session.scalars(select(AuditEntry.action))
+
+
+def test_subject_that_is_not_the_users_is_neither_checked_nor_handed_out(
+    signing: Desk, vendor: Vendor
+) -> None:
+    host = signing.host
+    provider = add_provider(host, vendor.url, link=True, client_secret="sandbox-secret")
+    ended(host, vendor, "one@example.com")
+    with host.app.app_context():
+        one = host.db.session.scalars(select(Identity)).one()
+        user, subject = one.user_id, one.subject
+    for path in ("/audit/verify", "/audit/export"):
+        both = {"csrf_token": signing.token(), "user": user}
+        assert signing.post(path, {**both, "subject": provider}).status_code == 404, path
+        assert signing.post(path, {**both, "subject": subject}).status_code == 200, path
+
+
+@pytest.mark.parametrize("field", ["user", "subject"])
+def test_no_database_is_asked_for_what_some_of_them_cannot_hold(signing: Desk, field: str) -> None:
+    host, strange = signing.host, "a\0b"
+    write(host)
+    token = signing.token()
+    with host.app.app_context():
+        engine = host.db.engine
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def refuse(_c: Any, _cursor: Any, _s: str, values: Any, *_more: Any) -> None:
+        assert strange not in str(values).replace("\\x00", "\0"), "PostgreSQL raises, and logs it"
+
+    try:
+        for path, status in (("/audit/verify", 404), ("/audit/export", 422)):
+            answer = signing.post(path, {"csrf_token": token, field: strange})
+            assert answer.status_code == status, path
+    finally:
+        event.remove(engine, "before_cursor_execute", refuse)
 
 
 def test_without_a_key_the_page_says_what_to_set_and_hands_out_nothing(
@@ -459,11 +527,14 @@ def test_nobody_who_may_not_see_the_log_takes_or_checks_it(signing: Desk) -> Non
 
 
 def test_log_is_written_while_it_is_read_and_no_connection_is_kept_meanwhile(
-    signing: Desk, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flask_idverify.web.admin.audit_files._LINES", 10)
     monkeypatch.setattr(audit_walk, "PAGE", 10)
-    host = signing.host
+    # One in memory has a single connection, which nobody counts.
+    database = file_uri(tmp_path)
+    host = make_host(IDVERIFY_AUDIT_SIGNING_KEY=SEED, SQLALCHEMY_DATABASE_URI=database)
+    signing = Desk(host)
     write(host, 60)
     fields = {"csrf_token": signing.token()}
     answer = signing.browser.post(f"{ADMIN}/audit/export", data=fields, buffered=False)
@@ -472,7 +543,7 @@ def test_log_is_written_while_it_is_read_and_no_connection_is_kept_meanwhile(
         pool: Any = host.db.engine.pool
     for _piece in answer.iter_encoded():
         pieces += 1
-        assert not hasattr(pool, "checkedout") or pool.checkedout() == 0
+        assert pool.checkedout() == 0
     assert pieces >= 6
 
 

@@ -90,11 +90,17 @@ def test_every_number_is_that_of_the_rows(host: Host) -> None:
                     first + timedelta(days=number) for number in range(period)
                 ]
                 assert found.total.total == wanted.total() > 0
+                decided = [key[2] for key in wanted.elements() if is_decided(key)]
+                assert found.total.rate == decided.count(Status.approved) / len(decided)
                 for day, tally in found.by_day:
                     assert tally == counted(wanted, lambda key, day=day: key[0] == day)
                 for each in providers:
                     tally = found.by_provider.get(each, Tally())
                     assert tally == counted(wanted, lambda key, each=each: key[1] == each)
+
+
+def is_decided(key: tuple[Any, ...]) -> bool:
+    return key[2] in (Status.approved, Status.rejected)
 
 
 def counted(wanted: Counter[Any], fits: Any) -> Tally:

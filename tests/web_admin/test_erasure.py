@@ -10,6 +10,7 @@ import pytest
 
 from flask_idverify import clock, inbox, signals
 from flask_idverify.models import AuditEntry, Identity, OutboxRow, Verification
+from flask_idverify.service.owed import SIGNAL, VENDOR_ERASURE
 from tests.erasing import deleted
 from tests.hosts import Host, make_host
 from tests.vendor import Vendor
@@ -272,6 +273,24 @@ def test_all_that_vendors_owe_is_tried_again_at_once(
     assert [deleted(vendor, each) for each in known] == [True, False]
     desk.send("/owed/deletions", "/owed")
     assert "No deletion waits that has failed." in words(desk.get("/owed"))
+
+
+@pytest.mark.parametrize(("tried", "left"), [("deletions", SIGNAL), ("signals", VENDOR_ERASURE)])
+def test_who_tries_one_kind_again_leaves_the_other_alone(
+    host: Host, desk: Desk, at_vendor: str, tried: str, left: str
+) -> None:
+    later = clock.now() + timedelta(hours=1)
+    with host.app.app_context():
+        for kind in (SIGNAL, VENDOR_ERASURE):
+            values = {"kind": kind, "error": "failed", "next_try_at": later, "tries": 3}
+            row = OutboxRow(subject=kind, provider_id=at_vendor, **values)
+            row.payload = {}
+            host.db.session.add(row)
+        host.db.session.commit()
+    desk.post(f"/owed/{tried}", {"csrf_token": desk.token()})
+    with host.app.app_context():
+        row = host.db.session.query(OutboxRow).filter_by(kind=left).one()
+        assert (row.next_try_at, row.tries) == (later, 3)
 
 
 def test_signals_that_an_app_has_not_taken_are_told_and_sent_again(

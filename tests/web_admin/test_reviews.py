@@ -196,6 +196,25 @@ def test_whoever_decides_second_is_refused_told_who_was_first_and_keeps_their_wo
     assert f'name="seen" value="{held}"' in late.text
 
 
+def test_a_refused_form_still_says_what_its_admin_saw(
+    host: Host, desk: Desk, doubtful: list[str]
+) -> None:
+    """Else a forgotten reason would make them overrule somebody of whom they read nothing."""
+    one, other = doubtful[0], Desk(host, "second@example.com")
+    reject = f"/verifications/{one}/reject"
+    mine, theirs = (each.form(f"/reviews/{one}", reject) for each in (desk, other))
+    assert (
+        other.post(f"/verifications/{one}/approve", {**theirs, "reason": "Fits."}).status_code
+        == 303
+    )
+    incomplete = desk.post(reject, {**mine, "reason": ""})
+    assert incomplete.status_code == 422
+    assert 'name="seen" value="in_review"' in incomplete.text
+    again = desk.post(reject, {**mine, "seen": "in_review", "reason": "A forgery."})
+    assert again.status_code == 409
+    assert status(host, one) is Status.approved
+
+
 def test_the_second_of_two_is_refused_by_the_statement_itself(
     host: Host, doubtful: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

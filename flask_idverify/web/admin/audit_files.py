@@ -12,9 +12,9 @@ from flask import Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from ... import clock, queries, service
-from ...errors import ConfigurationError, IDVerifyError
+from ...errors import ConfigurationError, IDVerifyError, NotFound
 from ...service.sessions import session
-from .audit_log import LogForm, log_page
+from .audit_log import LogForm, log_page, whose
 from .blueprint import actor, blueprint
 from .problems import explain
 
@@ -41,17 +41,14 @@ def export_audit() -> ResponseReturnValue:
     asked = form.part()
     kind = request.form.get("format", "")
     kind = kind if kind in _KINDS else _KINDS[0]
-    subject = asked.subject
-    if subject is None and asked.user_id is not None:
-        # No user's own: nothing is known of it, which is what the export says.
-        subject = queries.subject_of(asked.user_id) or asked.user_id
-    part = Part(asked.since, asked.until, subject)
     try:
-        made = Export(session(), kind, part, _untold)
-    except (ExportRefused, ConfigurationError) as error:
+        subject = whose(asked.subject, asked.user_id)
+        made = Export(session(), kind, Part(asked.since, asked.until, subject), _untold)
+    except (ExportRefused, ConfigurationError, NotFound) as error:
         problem = explain(error) if isinstance(error, IDVerifyError) else None
+        status = 404 if isinstance(error, NotFound) else 409
         found = queries.log_entries(form.filters(), oldest_first=form.oldest_first)
-        return log_page(form, 409, found=found, problem=problem)
+        return log_page(form, status, found=found, problem=problem)
     facts = {name: value for name, value in form.facts.items() if name in ("since", "until")}
     service.note_audit_export(
         {"filters": {**facts, "format": kind}}, actor=actor(), subject=subject

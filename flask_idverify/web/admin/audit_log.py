@@ -23,7 +23,6 @@ from .filters import ListForm, asked_place, exact
 _: Any = lazy_gettext
 
 _ACTORS = ("system", "vendor", "user", "cli")
-_SUBJECT = re.compile(r"[0-9a-f-]{36}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,15}", re.ASCII)
 
 
@@ -88,6 +87,19 @@ def audit() -> ResponseReturnValue:
     return log_page(form, found=found, unreadable=not readable)
 
 
+def whose(subject: str | None, user_id: str | None) -> str | None:
+    """Return whose chain is meant, as the log calls them; ``None``: everybody's.
+
+    :raises NotFound: nobody is called so, or the two are not the same person.
+    """
+    if user_id is None:
+        return subject
+    found = queries.subject_of(user_id)
+    if found is None or subject not in (None, found):
+        raise NotFound(phrase("There is no identity of this user."))
+    return found
+
+
 def log_page(form: LogForm, status: int = 200, **values: Any) -> ResponseReturnValue:
     """Return the page of the log; without *found* only its filter, and what is wrong with it."""
     # Imported where it is used: it needs the checker, which is also run as a program.
@@ -117,16 +129,12 @@ def verify_audit() -> ResponseReturnValue:
     A POST, since it is long; it changes nothing. What has been checked before comes along in the
     form, so that the next portion goes on from there.
     """
-    subject, user_id = (chosen(request.form, name) for name in ("subject", "user"))
-    if user_id is not None and subject is None:
-        subject = queries.subject_of(user_id)
-        if subject is None:
-            raise NotFound(phrase("There is no identity of this user."))
+    subject = whose(*(chosen(request.form, name) for name in ("subject", "user")))
     if subject is not None:
         return page("audit_check", checked=queries.check_chain(subject))
     given = chosen(request.form, "after") or ""
-    after = given if _SUBJECT.fullmatch(given) else None
-    named = [each for each in request.form.getlist("named") if _SUBJECT.fullmatch(each)]
+    after = given if queries.has_chain(given) else None
+    named = request.form.getlist("named")
     checked = queries.check_log(after, named if after else ())
     if after:
         checked.chains += _number("chains")

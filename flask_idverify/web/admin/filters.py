@@ -13,6 +13,7 @@ from wtforms.validators import Length
 from ... import queries, texts
 from ...errors import InvalidInput
 from ...i18n import lazy_gettext
+from ...service.named_rows import UNPRINTABLE
 from ...states import Reason, Status
 from .blueprint import chosen
 from .forms import AdminForm, application_label, options
@@ -47,11 +48,20 @@ class DayField(DateField):
         self.data = day
 
 
+def _printable(_form: Any, field: Any) -> None:
+    """Refuse what no id of ours or the host's holds, e.g. a NUL, before a database is asked.
+
+    PostgreSQL raises, with the value in what the log then says.
+    """
+    if field.data and not field.data.isprintable():
+        raise ValidationError(texts.sentence(UNPRINTABLE))
+
+
 def exact(label: Any, longest: int, message: Any) -> StringField:
     """Return a field for something that is looked for exactly as it is typed."""
     return StringField(
         label,
-        [Length(max=longest, message=message)],
+        [Length(max=longest, message=message), _printable],
         filters=[_strip],
         render_kw={"autocomplete": "off", "spellcheck": "false"},
     )

@@ -135,7 +135,7 @@ def facts(stored: Mapping[str, Any]) -> list[tuple[str, str]]:
         if name not in _SILENT and (value or (value is False and name in _ALSO_NO))
     ]
     before = stored.get("from")
-    return [(gettext("Before"), _state(before)), *shown] if before else shown
+    return [(gettext("Before"), _state(str(before))), *shown] if before else shown
 
 
 def fact_name(name: str) -> str:
@@ -159,7 +159,10 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if name in _VALUES:
-        return _VALUES[name](value)
+        try:
+            return _VALUES[name](value)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return str(value)  # written by a newer version, or by somebody else
     if isinstance(value, (int, float)):
         return texts.number(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
