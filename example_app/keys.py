@@ -25,11 +25,12 @@ def make_private(folder: Path, database: str) -> None:
 
 
 def own_keys(folder: Path) -> dict[str, Any]:
-    """Return ``SECRET_KEY`` and ``IDVERIFY_ENCRYPTION_KEYS`` of the instance in *folder*."""
+    """Return the secret settings of the instance in *folder*."""
     path = folder / _FILE
     fresh = {
         "SECRET_KEY": secrets.token_urlsafe(32),
         "IDVERIFY_ENCRYPTION_KEYS": [secrets.token_urlsafe(32)],
+        "IDVERIFY_AUDIT_SIGNING_KEY": secrets.token_urlsafe(32),
     }
     try:
         # The mode belongs to the creation: there is no moment in which others could read it.

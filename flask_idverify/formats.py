@@ -49,6 +49,14 @@ def day(value: date) -> str:
     return str(_babel("dates").format_date(value, "medium", locale=locale))
 
 
+def short_day(value: date) -> str:
+    """Return a day without its year, as short as the axis of a chart needs it."""
+    locale = i18n.locale()
+    if locale is None:
+        return f"{value:%m-%d}"
+    return str(_babel("dates").format_skeleton("Md", value, locale=locale))
+
+
 def last_day(until: datetime) -> date:
     """Return the last day that lies wholly before *until*, the first moment that does not count."""
     return (until.astimezone(timezone.utc) - timedelta(microseconds=1)).date()

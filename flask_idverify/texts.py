@@ -22,7 +22,8 @@ from .texts_reasons import REASONS, ReasonText
 #: Templates find all that people read in one place.
 translated = i18n.translated
 number, percent = i18n.number, formats.percent
-moment, day, last_day = formats.moment, formats.day, formats.last_day
+moment, last_day = formats.moment, formats.last_day
+day, short_day = formats.day, formats.short_day
 duration, wait_until, whole_minute = formats.duration, formats.wait_until, formats.whole_minute
 
 #: Label, kind (the colour of its badge) and a sentence for the user.

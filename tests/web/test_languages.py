@@ -202,6 +202,18 @@ def test_the_hosts_own_words_are_neither_read_nor_changed(speaking: In, tmp_path
 
 
 @pytest.mark.parametrize(
+    ("locale", "short"),
+    [(None, "05-04"), ("en", "5/4"), ("de", "4.5."), ("es", "4/5"), ("zh_CN", "5/4")],
+)
+def test_days_below_a_chart_are_written_as_the_language_does(
+    speaking: In, locale: str | None, short: str
+) -> None:
+    host = speaking(locale) if locale else make_host()
+    with host.app.test_request_context("/"):
+        assert texts.short_day(MOMENT.date()) == short
+
+
+@pytest.mark.parametrize(
     ("locale", "moment", "second", "day", "number", "percent"),
     [
         (None, "2031-05-04 21:07 UTC", ":07:09 UTC", "2031-05-04", "1,234,567", "67%"),

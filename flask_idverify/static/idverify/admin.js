@@ -7,12 +7,13 @@ for (const chooser of document.querySelectorAll("[data-idv-choose]")) {
   chooser.querySelector("select").addEventListener("change", () => button.click());
 }
 
-// The callback URL: a button that copies it, where the browser allows that.
+// The callback URL and references: a button that copies them, where the browser allows that.
 for (const copier of document.querySelectorAll("[data-idv-copy]")) {
   const button = copier.querySelector("button");
   button.hidden = !navigator.clipboard;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(copier.querySelector("input").value);
+    const source = copier.querySelector("input, code");
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
     button.textContent = button.dataset.done;
   });
 }

@@ -80,7 +80,7 @@ def outcomes(found: Ended) -> Figure:
 def _outcome_tip(day: date, tally: Tally) -> str:
     return _(
         "%(day)s: %(approved)s approved, %(rejected)s not accepted, %(other)s undecided",
-        day=str(day),
+        day=texts.day(day),
         **_numbers(tally),
     )
 
@@ -125,10 +125,10 @@ def rate(tally: Tally) -> str:
 
 def _rate_tip(day: date, tally: Tally) -> str:
     if tally.rate is None:
-        return _("%(day)s: nothing was decided", day=str(day))
+        return _("%(day)s: nothing was decided", day=texts.day(day))
     return _(
         "%(day)s: %(rate)s approved of %(decided)s decided",
-        day=str(day),
+        day=texts.day(day),
         rate=texts.percent(tally.rate),
         decided=texts.number(tally.decided),
     )
@@ -162,7 +162,7 @@ def vendor_calls(found: Calls) -> Figure:
 def _call_tip(day: date, use: Usage) -> str:
     return _(
         "%(day)s: %(calls)s calls, %(refused)s refused, %(failed)s errors",
-        day=str(day),
+        day=texts.day(day),
         **_calls(use),
     )
 

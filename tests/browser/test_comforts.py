@@ -1,0 +1,38 @@
+"""What a page does beyond being read: what can be copied, and what comes out of a printer."""
+
+from __future__ import annotations
+
+from tests.browser.eyes import DESK, watched
+from tests.browser.scene import Filled
+from tests.browser.visitors import Visitors
+
+
+def test_a_reference_is_copied_with_one_click(filled: Filled, visitors: Visitors) -> None:
+    page = visitors.of(filled, "admin")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    with watched(page) as told:
+        page.goto(f"{filled.base}/identity/admin/verifications/{filled.ids['unclear']}")
+        page.get_by_role("button", name="Copy Vendor's reference").click()
+        page.get_by_role("button", name="Copied Vendor's reference").wait_for()
+        shown = page.locator("#vendor-reference + dd code").inner_text()
+        assert page.evaluate("navigator.clipboard.readText()") == shown
+    assert not told, "\n".join(told)
+
+
+def test_paper_shows_what_was_decided_and_nothing_to_press(
+    filled: Filled, visitors: Visitors
+) -> None:
+    page = visitors.of(filled, "admin")
+    page.set_viewport_size({"width": DESK, "height": 900})
+    try:
+        page.emulate_media(media="print")
+        for address, stays in (
+            ("", "Approval rate by day"),
+            (f"/verifications/{filled.ids['unclear']}", "Claim and document"),
+        ):
+            page.goto(f"{filled.base}/identity/admin{address}")
+            page.get_by_role("heading", name=stays).wait_for()
+            for what in ("navigation", "button"):
+                assert page.get_by_role(what).count() == 0, (address, what)
+    finally:
+        page.emulate_media(media="screen")
