@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from tests.browser.eyes import DESK, watched
 from tests.browser.scene import Filled
 from tests.browser.visitors import Visitors
@@ -17,6 +20,41 @@ def test_a_reference_is_copied_with_one_click(filled: Filled, visitors: Visitors
         shown = page.locator("#vendor-reference + dd code").inner_text()
         assert page.evaluate("navigator.clipboard.readText()") == shown
     assert not told, "\n".join(told)
+
+
+def test_an_export_says_how_much_has_come(filled: Filled, visitors: Visitors) -> None:
+    page = visitors.of(filled, "admin")
+    with watched(page) as told:
+        page.goto(f"{filled.base}/identity/admin/verifications")
+        with page.expect_download() as coming:
+            page.get_by_role("button", name="Download as CSV").click()
+        assert coming.value.suggested_filename == "verifications.csv"
+        lines = Path(coming.value.path()).read_text(encoding="utf-8").splitlines()
+        page.get_by_text(re.compile(r"Received: [\d.]+ MB")).wait_for()
+    assert lines[0].startswith("verification,")
+    assert len(lines) > 20
+    assert not told, "\n".join(told)
+
+
+def test_an_export_that_is_refused_shows_why(filled: Filled, visitors: Visitors) -> None:
+    page = visitors.of(filled, "admin")
+    page.goto(f"{filled.base}/identity/admin/verifications")
+    form = page.locator("form[data-idv-download]")
+    form.locator("[name=csrf_token]").evaluate("(field) => { field.value = 'old'; }")
+    page.get_by_role("button", name="Download as CSV").click()
+    page.get_by_role("heading", name="Please send the form again").wait_for()
+
+
+def test_an_export_that_breaks_off_says_so(filled: Filled, visitors: Visitors) -> None:
+    page = visitors.of(filled, "admin")
+    page.goto(f"{filled.base}/identity/admin/verifications")
+    address = "**/verifications/export"
+    page.route(address, lambda route: route.abort())
+    try:
+        page.get_by_role("button", name="Download as CSV").click()
+        page.get_by_text("That did not work").wait_for()
+    finally:
+        page.unroute(address)
 
 
 def test_paper_shows_what_was_decided_and_nothing_to_press(
