@@ -293,6 +293,7 @@ def test_command_without_tables_ends_in_one_line_that_says_what_to_do(
         assert way in line
 
 
+@pytest.mark.sqlite("a server's databases are emptied after a test, not made anew")
 def test_column_that_an_update_brought_is_named_by_any_command() -> None:
     host = make_host()
     with host.app.app_context():

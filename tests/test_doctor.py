@@ -101,6 +101,7 @@ def test_missing_tables_are_an_error_and_nothing_else_breaks() -> None:
     assert host.app.test_cli_runner().invoke(args=["idverify", "doctor"]).exit_code == 1
 
 
+@pytest.mark.sqlite("a server's databases are emptied after a test, not made anew")
 def test_missing_column_is_named_with_what_adds_it() -> None:
     host = healthy()
     with host.app.app_context():
