@@ -289,6 +289,7 @@ def opened(page: Page, scene: Scene, shown: Shown) -> None:
 
 def bring(page: Page, address: str, shown: Shown) -> None:
     """Bring a window to *address* in this state, and make sure that it is that."""
+    page.goto("about:blank")  # else the same address with a fragment is not asked for again
     answer = page.goto(address)
     if shown.act is not None:
         with page.expect_response(lambda found: found.request.is_navigation_request()) as sent:
