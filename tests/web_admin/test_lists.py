@@ -315,7 +315,8 @@ def test_who_takes_the_list_is_in_the_log_before_the_first_row_leaves(
         fields = {"csrf_token": desk.token(), **filters}
         answer = desk.browser.post(ADMIN + EXPORT, data=fields, buffered=False)
         with host.app.app_context():
-            query = select(AuditEntry).where(AuditEntry.action == "verifications.exported")
+            action = AuditEntry.action == "verifications.exported"
+            query = select(AuditEntry).where(action).order_by(AuditEntry.sequence)
             found = host.db.session.scalars(query).all()
             assert {entry.actor for entry in found} == {f"admin:{desk.id}"}
             for subject in (provider, other):
