@@ -292,10 +292,9 @@ def bring(page: Page, address: str, shown: Shown) -> None:
     page.goto("about:blank")  # else the same address with a fragment is not asked for again
     answer = page.goto(address)
     if shown.act is not None:
-        with page.expect_response(lambda found: found.request.is_navigation_request()) as sent:
+        with page.expect_navigation() as sent:
             shown.act(page)
         answer = sent.value
-        page.wait_for_load_state()
     if shown.unfold:
         page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
     assert answer is not None

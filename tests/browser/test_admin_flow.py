@@ -56,6 +56,7 @@ def _set_up(desk: Desk) -> None:
     page = desk.page
     desk.tab("Providers")
     desk.follow("Add a provider")
+    page.wait_for_load_state()
     page.get_by_label("Type", exact=True).select_option("Jumio Platform")
     page.get_by_role("group", name="Settings of Jumio Platform").wait_for()
     page.get_by_role("textbox", name="Name").fill("Jumio EU")
@@ -67,6 +68,7 @@ def _set_up(desk: Desk) -> None:
     assert SECRET not in page.content()
     desk.press("Check connection")
     page.get_by_role("button", name="Check again").wait_for()
+    page.wait_for_load_state()
     steps = page.locator("#check .idv-steps li")
     assert steps.count() > 0
     assert page.locator("#check .idv-mark--bad").count() == 0, steps.all_inner_texts()
@@ -107,6 +109,8 @@ def _test(desk: Desk) -> None:
 
 def _decide(desk: Desk) -> None:
     """Find the doubtful attempt, look at it and its pictures, and approve it."""
+    from playwright.sync_api import expect
+
     page = desk.page
     desk.tab("Overview")
     desk.told("waits for a person to decide")
@@ -115,12 +119,13 @@ def _decide(desk: Desk) -> None:
     page.get_by_label("Kind").select_option("Users")
     desk.press("Filter")
     rows = page.locator("tbody tr")
-    assert rows.count() == 1
+    expect(rows).to_have_count(1)
     rows.first.get_by_role("link").first.click()
     page.get_by_role("heading", level=1, name="Verification").wait_for()
     desk.follow("Show the pictures")
     pictures = page.locator("img.idv-picture")
     pictures.first.wait_for()
+    page.wait_for_load_state()
     for number in range(pictures.count()):
         assert pictures.nth(number).evaluate("it => it.decode().then(() => it.naturalWidth)") > 0
     desk.press("Approve")
@@ -139,6 +144,7 @@ def _erase(desk: Desk, user_id: int) -> None:
     page.locator("#erase").get_by_role("checkbox").check()
     desk.press("Erase personal data")
     desk.told("The personal data was erased")
+    page.wait_for_load_state()
     shown = page.locator("main").inner_text()
     assert "Lena" not in shown
     for said in ("Personal data erased", "Approved", "2 pictures looked at"):

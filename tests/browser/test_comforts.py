@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.browser.eyes import DESK, watched
 from tests.browser.scene import Filled
 from tests.browser.visitors import Visitors
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 
 def test_a_reference_is_copied_with_one_click(filled: Filled, visitors: Visitors) -> None:
@@ -20,6 +24,31 @@ def test_a_reference_is_copied_with_one_click(filled: Filled, visitors: Visitors
         shown = page.locator("#vendor-reference + dd code").inner_text()
         assert page.evaluate("navigator.clipboard.readText()") == shown
     assert not told, "\n".join(told)
+
+
+def test_a_type_chosen_before_the_script_came_leads_to_its_settings_by_the_button(
+    filled: Filled, visitors: Visitors
+) -> None:
+    from playwright.sync_api import expect
+
+    page = visitors.of(filled, "admin")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/admin.js", hold)
+    page.goto(f"{filled.base}/identity/admin/providers/new", wait_until="commit")
+    page.get_by_label("Type", exact=True).select_option("Jumio Platform")
+    while not held:
+        page.wait_for_timeout(10)
+    held[0].continue_()
+    page.unroute("**/admin.js")
+    page.wait_for_load_state()
+    page.get_by_role("button", name="Show its settings").click()
+    page.get_by_role("group", name="Settings of Jumio Platform").wait_for()
+    page.wait_for_load_state()
+    expect(page.get_by_role("button", name="Show its settings")).to_be_hidden()
 
 
 def test_an_export_says_how_much_has_come(filled: Filled, visitors: Visitors) -> None:

@@ -95,11 +95,13 @@ def test_the_first_tab_offers_to_skip_what_every_page_has(world: World, page: Pa
 
 def test_refused_form_says_what_is_wrong_where_the_focus_is(world: World, page: Page) -> None:
     """Whoever cannot see the page hears the summary first; each line leads to its field."""
+    from playwright.sync_api import expect
+
     Journey(world, page)
     page.goto(f"{world.base}/identity/")
     press("Verify identity")(page)
     page.get_by_text("Please correct what is marked below.").wait_for()
-    assert focus_of(page)["name"] == "idv-error-summary"
+    expect(page.locator("#idv-error-summary")).to_be_focused()
     _tab(page)
     page.keyboard.press("Enter")
     assert focus_of(page)["name"] == "id_type"
@@ -141,6 +143,8 @@ def test_the_queue_of_reviews_is_worked_off_by_keyboard_alone(
     world: World, window: Callable[..., Page]
 ) -> None:
     """Tab, Enter, the reason, Tab, Enter: and the next one stands there."""
+    from playwright.sync_api import expect
+
     people = [Journey(world, window(), f"{name}@example.com") for name in ("lena", "karl", "eva")]
     for person in people:
         person.go_through("face-unclear")
@@ -164,9 +168,10 @@ def test_the_queue_of_reviews_is_worked_off_by_keyboard_alone(
         ):
             page.get_by_text(left).wait_for()
             page.wait_for_load_state()
+            expect(page.get_by_role("navigation", name="Queue")).to_be_focused()
             assert _tab(page)["words"] == "Decide", "the first step from where the page begins"
             keys.press("Enter")
-            assert focus_of(page)["name"] == "reason"
+            expect(page.locator("[name=reason]")).to_be_focused()
             keys.type("Seen in our branch.")
             _tab_to(page, button)
             keys.press("Enter")

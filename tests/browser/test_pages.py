@@ -55,12 +55,13 @@ def test_a_check_in_portions_says_how_far_it_came_and_goes_on(
         page.goto(f"{filled.base}/identity/admin/audit")
         press("Check the whole log")(page)
         page.get_by_role("heading", name="There is more").wait_for()
+        page.wait_for_load_state()
         told.extend(eyes.examine(page, "admin.audit-portion", LOOKS[:2]))
         for _ in range(20):
             if not page.get_by_role("button", name="Go on").count():
                 break
-            press("Go on")(page)
-            page.wait_for_load_state()
+            with page.expect_navigation():
+                press("Go on")(page)
         page.get_by_text("1 chain does not hold").wait_for()
         assert page.get_by_text("Show this chain").count() == 1
     assert not told, "\n".join(told)

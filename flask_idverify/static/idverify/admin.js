@@ -1,10 +1,16 @@
 // Comforts of the admin pages; everything works without this file.
 
-// The provider's type: choosing one shows its settings at once instead of by the button.
+// The provider's type: choosing one shows its settings at once instead of by the button. That one
+// stays where the choice was made before this file was here, or is of a page gone back to.
 for (const chooser of document.querySelectorAll("[data-idv-choose]")) {
   const button = chooser.querySelector("input[type=submit]");
-  button.hidden = true;
-  chooser.querySelector("select").addEventListener("change", () => button.click());
+  const select = chooser.querySelector("select");
+  const look = () => {
+    button.hidden = select.selectedOptions[0].defaultSelected;
+  };
+  select.addEventListener("change", () => button.click());
+  addEventListener("pageshow", look);
+  look();
 }
 
 // The callback URL and references: a button that copies them, where the browser allows that.
