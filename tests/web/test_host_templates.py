@@ -29,9 +29,7 @@ def write(folder: Path, domain: str, texts: dict[Any, Any]) -> None:
     made = Catalog(locale="de")
     for text, translation in texts.items():
         made.add(text, translation)
-    place = folder / "de" / "LC_MESSAGES"
-    place.mkdir(parents=True)
-    (place / f"{domain}.mo").write_bytes(catalogues.compiled(made))
+    catalogues.write(folder, domain, made)
 
 
 def add_template(host: Host, name: str, source: str) -> None:
