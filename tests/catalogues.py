@@ -1,7 +1,8 @@
 """Renews the catalogues of our texts, and says what they lack: ``python -m tests.catalogues``.
 
 It does what docs/translating.md does by hand: takes the texts out of the sources, brings every
-catalogue up to them, and compiles it. What a catalogue lacks stays empty, never guessed.
+catalogue up to them, and compiles it. What a catalogue lacks stays empty, never guessed. The
+example bank has catalogues of its own, which are treated alike.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ def _of(package: str, domain: str) -> Catalogues:
 
 
 EXTENSION = _of("flask_idverify", "idverify")
-ALL = (EXTENSION,)
+#: The example's own, which it has as any host would.
+BANK = _of("example_app", "messages")
+ALL = (EXTENSION, BANK)
 
 
 def language(path: Path) -> str:

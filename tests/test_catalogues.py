@@ -1,4 +1,4 @@
-"""The catalogues say all that the sources say, in each language, and nothing else."""
+"""The catalogues say all that their sources say, in each language, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 
 from tests import catalogues
-from tests.catalogues import EXTENSION, Catalogues
+from tests.catalogues import BANK, EXTENSION, Catalogues
 
 #: What reads the same as in English, and why.
 SAME: dict[Catalogues, dict[str, dict[str, str]]] = {
@@ -39,6 +39,11 @@ SAME: dict[Catalogues, dict[str, dict[str, str]]] = {
             "no": "the same word",
         },
         "zh_Hans": {"%(time)s UTC": "the abbreviation is international"},
+    },
+    BANK: {
+        "de": {"Bank": "the same word", "optional": "the same word"},
+        "es": {},
+        "zh": {},
     },
 }
 EACH = [(of, language) for of in SAME for language in SAME[of]]
