@@ -10,7 +10,7 @@ from flask import Flask, Response
 
 from . import languages, seed, views
 from .errors import register_errors
-from .extensions import babel, csrf, db, idverify, login, use_wal
+from .extensions import csrf, db, idverify, login, use_wal
 from .keys import make_private, own_keys
 
 #: Where the database and the keys are, unless told otherwise.
@@ -57,7 +57,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     db.init_app(app)
     login.init_app(app)
     csrf.init_app(app)
-    babel.init_app(app, locale_selector=languages.of_this_page)
+    # One for each app, since it keeps the catalogues that it has read.
+    languages.Babel(app, locale_selector=languages.chosen)
     idverify.init_app(app, db)
 
     app.register_blueprint(views.bank)

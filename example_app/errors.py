@@ -10,15 +10,25 @@ from werkzeug.exceptions import HTTPException
 from flask_idverify.errors import IdentityLocked
 
 from .extensions import db
+from .languages import gettext, lazy_gettext
+
+#: Title and text by status.
+_FAILURES = {
+    404: (lazy_gettext("Not found"), lazy_gettext("There is nothing at this address.")),
+    405: (
+        lazy_gettext("Not like this"),
+        lazy_gettext("This address is there, but does not answer to what was sent."),
+    ),
+    413: (lazy_gettext("Too large"), lazy_gettext("That is more than we take.")),
+}
 
 
 def register_errors(app: Flask) -> None:
     """Give *app* its error pages."""
     app.register_error_handler(IdentityLocked, _locked)
     app.register_error_handler(CSRFError, _stale_form)
-    app.register_error_handler(404, _failed)
-    app.register_error_handler(405, _failed)
-    app.register_error_handler(413, _failed)
+    for status in _FAILURES:
+        app.register_error_handler(status, _failed)
 
 
 def _locked(_error: IdentityLocked) -> ResponseReturnValue:
@@ -28,10 +38,14 @@ def _locked(_error: IdentityLocked) -> ResponseReturnValue:
 
 
 def _stale_form(_error: CSRFError) -> ResponseReturnValue:
-    text = "The form was open for too long, or did not come from this site. Please try again."
-    return render_template("error.html", title="Please try again", text=text), 400
+    title = gettext("Please try again")
+    text = gettext(
+        "The form was open for too long, or did not come from this site. Please try again."
+    )
+    return render_template("error.html", title=title, text=text), 400
 
 
 def _failed(error: HTTPException) -> ResponseReturnValue:
-    page = render_template("error.html", title=error.name, text=error.description)
-    return page, error.code or 500
+    status = error.code or 500
+    title, text = _FAILURES[status]
+    return render_template("error.html", title=title, text=text), status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flask_babel import Babel
 from flask_login import LoginManager
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
@@ -10,14 +9,15 @@ from sqlalchemy import Engine, event
 
 from flask_idverify import IDVerify
 
+from .languages import lazy_gettext
+
 db = SQLAlchemy()
 login = LoginManager()
 csrf = CSRFProtect()
-babel = Babel()
 idverify = IDVerify()
 
 login.login_view = "bank.sign_in"
-login.login_message = "Please sign in first."
+login.login_message = lazy_gettext("Please sign in first.")
 login.login_message_category = "info"
 
 

@@ -9,17 +9,19 @@ from flask_wtf import FlaskForm
 from wtforms import DateField, Field, PasswordField, StringField, SubmitField, ValidationError
 from wtforms.validators import InputRequired, Length, Optional, Regexp
 
-_EMAIL = Regexp(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", message="This is not an e-mail address.")
+from .languages import lazy_gettext as _
+
+_EMAIL = Regexp(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", message=_("This is not an e-mail address."))
 
 
 def _in_the_past(_form: Any, field: Field) -> None:
     if field.data is not None and field.data >= date.today():  # noqa: DTZ011 - a person's calendar
-        raise ValidationError("This date lies in the future.")
+        raise ValidationError(_("This date lies in the future."))
 
 
 def _name_field() -> StringField:
     return StringField(
-        "Real name",
+        _("Real name"),
         [InputRequired(), Length(max=200)],
         render_kw={"autocomplete": "name"},
         filters=[lambda text: " ".join(text.split()) if text else text],
@@ -28,7 +30,7 @@ def _name_field() -> StringField:
 
 def _birth_field() -> DateField:
     return DateField(
-        "Date of birth", [InputRequired(), _in_the_past], render_kw={"autocomplete": "bday"}
+        _("Date of birth"), [InputRequired(), _in_the_past], render_kw={"autocomplete": "bday"}
     )
 
 
@@ -36,14 +38,14 @@ class SignInForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     """Who are you?"""
 
     email = StringField(
-        "E-mail",
+        _("E-mail"),
         [InputRequired(), Length(max=200)],
         render_kw={"type": "email", "autocomplete": "username"},
     )
     password = PasswordField(
-        "Password", [InputRequired()], render_kw={"autocomplete": "current-password"}
+        _("Password"), [InputRequired()], render_kw={"autocomplete": "current-password"}
     )
-    submit = SubmitField("Sign in")
+    submit = SubmitField(_("Sign in"))
 
 
 class SignUpForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
@@ -52,16 +54,16 @@ class SignUpForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     real_name = _name_field()
     date_of_birth = _birth_field()
     email = StringField(
-        "E-mail",
+        _("E-mail"),
         [InputRequired(), Length(max=200), _EMAIL],
         render_kw={"type": "email", "autocomplete": "username"},
     )
     password = PasswordField(
-        "Password",
-        [InputRequired(), Length(min=8, max=200, message="At least 8 characters.")],
+        _("Password"),
+        [InputRequired(), Length(min=8, max=200, message=_("At least 8 characters."))],
         render_kw={"autocomplete": "new-password"},
     )
-    submit = SubmitField("Open an account")
+    submit = SubmitField(_("Open an account"))
 
 
 class AccountForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
@@ -70,6 +72,6 @@ class AccountForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     real_name = _name_field()
     date_of_birth = _birth_field()
     phone = StringField(
-        "Phone", [Optional(), Length(max=40)], render_kw={"autocomplete": "tel", "type": "tel"}
+        _("Phone"), [Optional(), Length(max=40)], render_kw={"autocomplete": "tel", "type": "tel"}
     )
-    submit = SubmitField("Save")
+    submit = SubmitField(_("Save"))

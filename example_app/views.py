@@ -22,14 +22,25 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from flask_idverify import current_identity, identity_required
+from flask_idverify.states import Standing
 
 from . import languages, outage
 from .extensions import db
 from .forms import AccountForm, SignInForm, SignUpForm
+from .languages import gettext, lazy_gettext
 from .models import User
 from .seed import PEOPLE
 
 bank = Blueprint("bank", __name__)
+
+#: What a customer reads of where their identity stands.
+STANDINGS = {
+    Standing.unverified: lazy_gettext("not verified"),
+    Standing.pending: lazy_gettext("being verified"),
+    Standing.verified: lazy_gettext("verified"),
+    Standing.expired: lazy_gettext("verification ran out"),
+    Standing.revoked: lazy_gettext("revoked"),
+}
 
 
 @bank.app_context_processor
@@ -60,7 +71,7 @@ def switch_vendor() -> ResponseReturnValue:
 
 @bank.post("/language")
 def choose_language() -> ResponseReturnValue:
-    """Remember the language of the identity pages, and go back to where it was chosen."""
+    """Remember the language, and go back to where it was chosen."""
     if request.form.get("language") in languages.LANGUAGES:
         session["language"] = request.form["language"]
     return redirect(_own(request.form.get("next", "")) or url_for("bank.home"), 303)
@@ -76,7 +87,7 @@ def sign_in() -> ResponseReturnValue:
         if user is not None and user.has_password(form.password.data or ""):
             login_user(user)
             return redirect(_own(request.args.get("next", "")) or url_for("bank.home"), 303)
-        form.password.errors = ["E-mail or password is wrong."]
+        form.password.errors = [gettext("E-mail or password is wrong.")]
     return render_template("sign_in.html", form=form, people=PEOPLE)
 
 
@@ -103,7 +114,7 @@ def sign_up() -> ResponseReturnValue:
             db.session.commit()
         except IntegrityError:
             db.session.rollback()
-            form.email.errors = ["Somebody has an account with this address already."]
+            form.email.errors = [gettext("Somebody has an account with this address already.")]
         else:
             login_user(user)
             return redirect(url_for("bank.account"), 303)
@@ -124,12 +135,13 @@ def account() -> ResponseReturnValue:
         current_user.date_of_birth = form.date_of_birth.data
         current_user.phone = form.phone.data or None
         db.session.commit()
-        flash("Your record is saved.", "success")
+        flash(gettext("Your record is saved."), "success")
         return redirect(url_for("bank.account"), 303)
     # The standing ends with this moment, so the day before it is the last one.
     ends = current_identity.expires_at
     last_day = (ends - timedelta(microseconds=1)).date() if ends else None
-    return render_template("account.html", form=form, last_day=last_day)
+    standing = STANDINGS[current_identity.standing]
+    return render_template("account.html", form=form, standing=standing, last_day=last_day)
 
 
 @bank.post("/account/close")
@@ -140,7 +152,7 @@ def close_account() -> ResponseReturnValue:
     logout_user()
     db.session.delete(user)
     db.session.commit()
-    flash("Your account is closed.", "success")
+    flash(gettext("Your account is closed."), "success")
     return redirect(url_for("bank.home"), 303)
 
 

@@ -82,6 +82,40 @@ def _names(locale: Any) -> Iterator[str]:
     yield from dict.fromkeys(names)
 
 
+class _NotOurs(NullTranslations):
+    """Stands behind a catalogue for the texts that it does not have."""
+
+    def gettext(self, message: str) -> str:
+        raise LookupError(message)
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        raise LookupError(msgid1)
+
+
+@lru_cache(1)
+def _ours() -> NullTranslations:
+    """Return a catalogue of the package, any of them: each has every text of ours."""
+    path = next(Path(_TRANSLATIONS).glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
+    with path.open("rb") as file:
+        texts = GNUTranslations(file)
+    texts.add_fallback(_NotOurs())
+    return texts
+
+
+def is_ours(text: str, plural: str | None = None) -> bool:
+    """Whether our pages say *text*, or the host has put it into a catalogue of our domain."""
+
+    def said(texts: NullTranslations) -> str:
+        return texts.gettext(text) if plural is None else texts.ngettext(text, plural, 1)
+
+    try:
+        said(_ours())
+    except LookupError:
+        _, catalogue = _spoken()
+        return catalogue is not None and said(catalogue) != text
+    return True
+
+
 def gettext(text: str, **variables: Any) -> str:
     """Return *text* in the user's language, its placeholders filled."""
     _, catalogue = _spoken()

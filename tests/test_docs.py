@@ -272,8 +272,9 @@ def test_host_page_runs(sandbox: SandboxServer) -> None:
 def test_a_language_is_added_as_the_page_on_translating_says(tmp_path: Path) -> None:
     renew, begin, compile_all = (block.splitlines() for block in blocks(TRANSLATING, "console"))
     assert renew == ["python -m tests.catalogues"]
-    for name in ("flask_idverify", "tests"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    left = shutil.ignore_patterns("__pycache__", "instance")
+    for name in ("flask_idverify", "example_app", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=left)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
 
     def run(line: str) -> subprocess.CompletedProcess[str]:

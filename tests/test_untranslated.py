@@ -6,90 +6,27 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
-from babel.messages.catalog import Catalog
 from flask.testing import FlaskClient
 from flask_babel import Babel
 from werkzeug.test import TestResponse
 
 from flask_idverify import countries
 from flask_idverify.sandbox import SandboxServer
-from tests import catalogues
+from tests import catalogues, marks
 from tests.browser.pages import PAGES
 from tests.browser.scene import Filled, Scene
 from tests.hosts import make_host
+from tests.marks import LANGUAGE, MARKED, bare
 from tests.vendor import Vendor
-
-#: Stands for all of them: dates are digits, countries and WTForms have words of their own.
-LANGUAGE = "de"
-MARKED = re.compile("«[^«»]*»")
-PLACEHOLDER = re.compile(r"%\(\w+\)s")
-#: Attributes that are read out or shown.
-SAID = {"title", "aria-label", "alt", "placeholder", "data-label", "data-done", "content"}
-#: Elements that quote: code, what vendors and admins wrote. What was stored in English says so.
-QUOTES = {"code", "pre", "q", "blockquote", "script", "style", "textarea"}
-
-
-def marked(text: str) -> str:
-    """Mark a text, but not what is put into its placeholders: that has to be marked itself."""
-    return f"«{PLACEHOLDER.sub(lambda found: f'»{found[0]}«', text)}»"
-
-
-def write_marks(folder: Path) -> None:
-    """Write a catalogue that marks every text."""
-    made = Catalog(locale=LANGUAGE)
-    for message in catalogues.template():
-        if not message.id:
-            continue
-        if isinstance(message.id, str):
-            made.add(message.id, marked(message.id))
-        else:
-            made.add(message.id, tuple(map(marked, message.id)))
-    place = folder / LANGUAGE / "LC_MESSAGES"
-    place.mkdir(parents=True)
-    (place / "idverify.mo").write_bytes(catalogues.compiled(made))
-
-
-class Said(HTMLParser):
-    """Collects what people read or hear of a page, piece by piece."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.pieces: list[str] = []
-        self._quoting: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        if tag in QUOTES or values.get("lang") == "en":
-            self._quoting.append(tag)
-        if tag != "meta":
-            self.pieces += [values[name] or "" for name in SAID if name in values]
-        if tag == "input" and values.get("type") in ("submit", "button"):
-            self.pieces.append(values.get("value") or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        if self._quoting and self._quoting[-1] == tag:
-            self._quoting.pop()
-
-    def handle_data(self, data: str) -> None:
-        if not self._quoting:
-            self.pieces.append(data)
-
-
-def bare(page: str) -> set[str]:
-    """Return the pieces of a page that hold letters beside what is marked."""
-    found = (MARKED.sub(" ", piece) for piece in Said(page).pieces)
-    return {" ".join(rest.split()) for rest in found if re.search(r"[^\W\d_]", rest)}
 
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Filled, Scene]]:
     folder = tmp_path_factory.mktemp("marks")
-    write_marks(folder)
+    marks.write(folder, catalogues.EXTENSION)
     made: list[Any] = []
     with SandboxServer(allow_local_urls=True, processing_seconds=0.0) as server:
         vendor = Vendor(server)

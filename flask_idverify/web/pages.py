@@ -6,6 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from werkzeug.exceptions import HTTPException
 
 from .. import i18n, runtime, texts
@@ -43,14 +45,36 @@ def prepare(blueprint: Blueprint) -> None:
 def context() -> dict[str, Any]:
     """Return what the templates of all our pages find under these names."""
     return {
-        "_": i18n.gettext,
-        "gettext": i18n.gettext,
-        "ngettext": i18n.ngettext,
+        "_": _gettext,
+        "gettext": _gettext,
+        "ngettext": _ngettext,
         "idverify_base": runtime.current().settings.base_template,
         "idverify_dir": i18n.direction(),
         "idverify_lang": i18n.language(),
         "idverify_texts": texts,
     }
+
+
+@pass_context
+def _gettext(page: Context, text: str, **variables: Any) -> Any:
+    """Say a text of ours; one of the host's, from the frame around our pages, as the host does."""
+    hosts: Any = page.environment.globals.get("gettext")
+    if hosts is None or i18n.is_ours(text):
+        return i18n.gettext(text, **variables)
+    try:
+        return page.call(hosts, text, **variables)
+    except (KeyError, TypeError, ValueError):
+        # Jinja's fills placeholders at once; a host's copy of a page of ours may do it afterwards.
+        return i18n.gettext(text, **variables)
+
+
+@pass_context
+def _ngettext(page: Context, singular: str, plural: str, num: int, **variables: Any) -> Any:
+    """Say the form that fits *num*, of a text of ours or of the host's."""
+    hosts: Any = page.environment.globals.get("ngettext")
+    if hosts is None or i18n.is_ours(singular, plural):
+        return i18n.ngettext(singular, plural, num, **variables)
+    return page.call(hosts, singular, plural, num, **variables)
 
 
 def keep_private(response: Response) -> Response:

@@ -56,14 +56,12 @@ def arabic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A host's directory with our texts in Arabic letters."""
     folder = tmp_path_factory.mktemp("translations")
     made = Catalog(locale="ar")
-    for message in catalogues.template():
+    for message in catalogues.EXTENSION.template():
         if isinstance(message.id, str) and message.id:
             made.add(message.id, spelled(message.id))
         elif message.id:
             made.add(message.id, (spelled(message.id[1]),) * made.num_plurals)
-    place = folder / "ar" / "LC_MESSAGES"
-    place.mkdir(parents=True)
-    (place / "idverify.mo").write_bytes(catalogues.compiled(made))
+    catalogues.write(folder, "idverify", made)
     return folder
 
 

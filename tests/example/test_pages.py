@@ -8,57 +8,16 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
-from sqlalchemy import select, update
-from werkzeug.test import TestResponse
+from sqlalchemy import update
 
 import example_app
 from example_app.extensions import db
-from example_app.models import User
-from example_app.seed import PEOPLE, Person
-from flask_idverify import Claim, clock
+from example_app.seed import Person
 from flask_idverify.locking import permitted
 from flask_idverify.models import Identity
 from flask_idverify.states import Standing
 
-LENA, JONAS, VERA = PEOPLE
-RECORD = {"real_name": LENA.real_name, "date_of_birth": LENA.date_of_birth.isoformat()}
-
-
-def token(page: TestResponse) -> str:
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
-    assert found is not None
-    return found[1]
-
-
-def post(client: FlaskClient, path: str, **values: str) -> TestResponse:
-    values["csrf_token"] = token(client.get("/sign-in"))
-    return client.post(path, data=values)
-
-
-def signed_in(app: Flask, person: Person) -> FlaskClient:
-    client = app.test_client()
-    answer = post(client, "/sign-in", email=person.email, password=person.password)
-    assert answer.status_code == 303
-    return client
-
-
-def stands(app: Flask, person: Person, standing: Standing) -> None:
-    """Give somebody a standing, as a verification would."""
-    with app.app_context():
-        user = db.session.scalars(select(User).where(User.email == person.email)).one()
-        identity = Identity(id="i" * 36, user_id=user.get_id(), standing=standing)
-        identity.claim = Claim("passport", "U7301945", person.real_name, "AUT")
-        identity.verified_at = clock.now()
-        db.session.add(identity)
-        db.session.commit()
-
-
-def record(app: Flask, person: Person) -> User:
-    with app.app_context():
-        found = db.session.scalars(select(User).where(User.email == person.email)).one()
-        db.session.expunge(found)
-        return found
+from .customers import JONAS, LENA, RECORD, VERA, post, record, signed_in, stands, token
 
 
 def test_the_account_is_edited_freely_before(bank: Flask) -> None:
@@ -196,46 +155,4 @@ def test_the_account_names_the_last_good_day(bank: Flask) -> None:
         db.session.execute(update(Identity).values(expires_at=ends))
         db.session.commit()
     page = signed_in(bank, LENA).get("/account").text
-    assert "<dt>Good until</dt><dd>2031-05-04</dd>" in page
-
-
-def chooses(client: FlaskClient, language: str, back: str = "/") -> TestResponse:
-    return post(client, "/language", language=language, next=back)
-
-
-def test_the_identity_pages_follow_the_language_that_is_chosen_in_the_header(bank: Flask) -> None:
-    client = signed_in(bank, LENA)
-    for language, lang, title in (
-        ("de", "de", "Verifizieren Sie Ihre Identität"),
-        ("es", "es", "Verifique su identidad"),
-        ("zh", "zh", "验证您的身份"),
-        ("en", "en", "Verify your identity"),
-    ):
-        assert chooses(client, language, "/identity/").location == "/identity/"
-        page = client.get("/identity/").text
-        assert f'<html lang="{lang}">' in page
-        assert f"<h1>{title}</h1>" in page
-        assert '<header class="top" lang="en">' in page
-        assert f'value="{language}" lang="{language}" aria-current="true"' in page
-
-
-def test_the_browsers_language_is_taken_until_one_is_chosen(bank: Flask) -> None:
-    client = signed_in(bank, LENA)
-    asked = {"Accept-Language": "fr, zh-CN;q=0.8, de;q=0.5"}
-    assert '<html lang="zh">' in client.get("/identity/", headers=asked).text
-    chooses(client, "es")
-    assert '<html lang="es">' in client.get("/identity/", headers=asked).text
-
-
-def test_the_banks_own_pages_stay_english_with_what_their_forms_say(bank: Flask) -> None:
-    client = bank.test_client()
-    chooses(client, "de")
-    page = post(client, "/sign-in").text
-    assert '<html lang="en">' in page
-    assert "This field is required." in page
-
-
-def test_a_language_that_is_not_offered_or_a_strange_way_back_changes_nothing(bank: Flask) -> None:
-    client = signed_in(bank, LENA)
-    assert chooses(client, "tlh", "//evil.example/").location == "/"
-    assert '<html lang="en">' in client.get("/identity/").text
+    assert "<dt>Good until</dt><dd>May 4, 2031</dd>" in page

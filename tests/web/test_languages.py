@@ -47,9 +47,7 @@ def write(folder: Path, locale: str, **said: str) -> None:
     made = Catalog(locale=locale)
     for text, translation in said.items():
         made.add(text, translation)
-    place = folder / locale / "LC_MESSAGES"
-    place.mkdir(parents=True)
-    (place / "idverify.mo").write_bytes(catalogues.compiled(made))
+    catalogues.write(folder, "idverify", made)
 
 
 @pytest.mark.parametrize(
@@ -192,9 +190,7 @@ def test_a_host_brings_a_language_of_its_own(speaking: In, tmp_path: Path) -> No
 def test_the_hosts_own_words_are_neither_read_nor_changed(speaking: In, tmp_path: Path) -> None:
     made = Catalog(locale="de")
     made.add("Passport", "Kundenkarte")
-    place = tmp_path / "de" / "LC_MESSAGES"
-    place.mkdir(parents=True)
-    (place / "messages.mo").write_bytes(catalogues.compiled(made))
+    catalogues.write(tmp_path, "messages", made)
     host = speaking("de", BABEL_TRANSLATION_DIRECTORIES=str(tmp_path))
     with host.app.test_request_context("/"):
         assert gettext("Passport") == "Kundenkarte"
