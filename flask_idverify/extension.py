@@ -186,10 +186,12 @@ class IDVerify:
         client_secret: str,
         endpoint: str,
         options: Mapping[str, Any] | None = None,
+        calls_per_day: int | None = None,
     ) -> Provider:
         """Store a vendor account and flush; the caller commits.
 
         :param type: ``Jumio`` (API v4) or ``Jumio Platform``.
+        :param calls_per_day: what the contract with the vendor allows, if that is known.
         :raises InvalidProvider: naming the field that cannot be used.
         """
         return service.add_provider(
@@ -199,6 +201,7 @@ class IDVerify:
             client_secret=client_secret,
             endpoint=endpoint,
             options=options,
+            calls_per_day=calls_per_day,
         )
 
     def link(

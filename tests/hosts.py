@@ -47,6 +47,7 @@ class Host:
             client_secret=values.pop("client_secret", "sandbox-secret"),
             endpoint=endpoint,
             options=values.pop("options", {}),
+            calls_per_day=values.pop("calls_per_day", None),
         )
         assert not values, f"unknown values {values}"
         if link:

@@ -50,6 +50,7 @@ def move(row: Provider) -> None:
         endpoint=row.endpoint,
         options=row.options,
         enabled=True,
+        calls_per_day=None,
         actor="cli",
     )
 

@@ -62,7 +62,8 @@ def provider(host: Host) -> Provider:
 
 def change(host: Host, provider_id: str, **changes: Any) -> None:
     row = host.db.session.get_one(Provider, provider_id)
-    kept = {name: getattr(row, name) for name in ("name", "type", "endpoint", "options", "enabled")}
+    fields = ("name", "type", "endpoint", "options", "enabled", "calls_per_day")
+    kept = {name: getattr(row, name) for name in fields}
     values = {**kept, "client_secret": None, "actor": "admin:1", **changes}
     service.providers.change_provider(row, **values)
     host.db.session.commit()

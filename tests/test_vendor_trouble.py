@@ -32,10 +32,8 @@ def provider(host: Host) -> Provider:
 def save(host: Host, **changes: Any) -> None:
     """Save the provider as an admin does."""
     row = provider(host)
-    kept: dict[str, Any] = {
-        name: getattr(row, name)
-        for name in ("name", "type", "client_id", "endpoint", "options", "enabled")
-    }
+    fields = ("name", "type", "client_id", "endpoint", "options", "enabled", "calls_per_day")
+    kept: dict[str, Any] = {name: getattr(row, name) for name in fields}
     change_provider(row, **{"client_secret": None, "actor": "admin:1", **kept, **changes})
     host.db.session.commit()
 

@@ -91,7 +91,7 @@ class Adapter(ABC):
                 )
         cleaned = {}
         for option in cls.options:
-            value = _clean_option(option, raw.get(option.name, option.default))
+            value = clean_option(option, raw.get(option.name, option.default))
             if value is not None:
                 cleaned[option.name] = value
         return cleaned
@@ -158,7 +158,7 @@ class Adapter(ABC):
         """Give connections back; the adapter is not used afterwards."""
 
 
-def _clean_option(option: Option, value: Any) -> str | int | None:
+def clean_option(option: Option, value: Any) -> str | int | None:
     """Return one option's value in its type, or ``None`` when it is left empty."""
     if value is None or (isinstance(value, str) and not value.strip()):
         if option.required:

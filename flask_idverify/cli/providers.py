@@ -11,7 +11,7 @@ from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from .. import queries, runtime, service
 from ..errors import IDVerifyError, InvalidProvider
-from ..i18n import ngettext
+from ..i18n import ngettext, number
 from ..texts import sentence
 from ..types import CheckStep, Option
 from .group import ACTOR, MARKS, Problem, commands, require_consent, require_tables
@@ -61,6 +61,7 @@ def _told(option: Option) -> str:
 )
 @click.option("--endpoint", required=True, help="Base URL of the vendor's API.")
 @click.option("--option", "pairs", multiple=True, help="name=value; names are listed below.")
+@click.option("--calls-per-day", help="What the contract allows, if you know; holds nothing back.")
 @with_appcontext
 def provider_add(
     *,
@@ -70,6 +71,7 @@ def provider_add(
     client_secret: str | None,
     endpoint: str,
     pairs: tuple[str, ...],
+    calls_per_day: str | None,
 ) -> None:
     """Add a vendor account.
 
@@ -90,6 +92,7 @@ def provider_add(
             client_secret=client_secret,
             endpoint=endpoint,
             options=options,
+            calls_per_day=calls_per_day,
             actor=ACTOR,
         )
         runtime.current().db.session.commit()
@@ -150,6 +153,7 @@ def _require_options(provider_type: str, options: Mapping[str, str]) -> None:
 @click.option("--endpoint", help="Base URL of the vendor's API.")
 @click.option("--option", "pairs", multiple=True, help="name=value; name= takes the default again.")
 @click.option("--enable/--disable", "enabled", default=None, help="Disabled starts nothing new.")
+@click.option("--calls-per-day", help='What the contract allows; "" where that is not known.')
 @click.option(
     "--same-account",
     is_flag=True,
@@ -166,6 +170,7 @@ def provider_change(
     endpoint: str | None,
     pairs: tuple[str, ...],
     enabled: bool | None,
+    calls_per_day: str | None,
     same_account: bool,
 ) -> None:
     """Change the vendor account NAME; what is not given stays as it is.
@@ -173,7 +178,7 @@ def provider_change(
     Nothing is sent to the vendor; `provider test` does that.
     """
     wishes = (rename, provider_type, client_id, client_secret or None, endpoint, enabled)
-    if all(wish is None for wish in wishes) and not pairs:
+    if all(wish is None for wish in (*wishes, calls_per_day)) and not pairs:
         raise Problem("Nothing was given to change; see --help.")
     given = _named(pairs)
     try:
@@ -192,6 +197,7 @@ def provider_change(
             endpoint=row.endpoint if endpoint is None else endpoint,
             options=options,
             enabled=row.enabled if enabled is None else enabled,
+            calls_per_day=row.calls_per_day if calls_per_day is None else calls_per_day,
             actor=ACTOR,
             same_account=same_account,
         )
@@ -242,6 +248,7 @@ def provider_list() -> None:
         row = use.provider
         state = "enabled" if row.enabled else "disabled"
         calls = ngettext("%(num)s call today", "%(num)s calls today", use.today.calls)
+        calls += f" of {number(row.calls_per_day)}" if row.calls_per_day else ""
         linked = ", ".join(links.get(row.id, ["not linked"]))
         words = [row.name, row.type, row.endpoint, state, calls, linked]
         if row.trouble:

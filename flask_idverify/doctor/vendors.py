@@ -16,7 +16,7 @@ _MUCH = 0.05
 
 
 def standing(app: Runtime) -> Iterator[Advice]:
-    """Look for providers in trouble, left alone, or refused too often."""
+    """Look for providers in trouble, left alone, refused too often, or near their quota."""
     today = queries.usage_today()
     for row in app.db.session.scalars(select(Provider).order_by(Provider.name)):
         about = f"calls of {row.name!r}"
@@ -46,6 +46,16 @@ def standing(app: Runtime) -> Iterator[Advice]:
                 about,
                 f"{usage.refused} of today's {usage.calls} met the vendor's rate limit. Ask the "
                 "vendor for a higher one, or spread users over several accounts.",
+            )
+        quota = queries.quota_use(row, usage.calls)
+        if quota is not None and quota.is_near:
+            quiet = False
+            yield Advice(
+                "warning",
+                about,
+                f"{quota.calls} of the {quota.allowed} a day (UTC) that the contract allows were "
+                "made today. Nothing is held back, but the vendor may refuse more: ask for a "
+                "higher limit, or spread users over several accounts.",
             )
         if quiet:
             yield ok(about, f"{usage.calls} today, {usage.failed} failed.")

@@ -32,6 +32,8 @@ class Provider(Base):
     endpoint: Mapped[str] = mapped_column(Exact(255))
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)
     enabled: Mapped[bool] = mapped_column(Boolean(), default=True)
+    #: What the contract with the vendor allows, as far as an admin knows. It holds nothing back.
+    calls_per_day: Mapped[int | None] = mapped_column(Integer())
     callback_key_sealed: Mapped[str] = mapped_column(Text())
     callback_key_digest: Mapped[str] = mapped_column(Exact(64))
     #: The vendor's rate limit was reached: until then nothing is sent to it. Kept when it is over.

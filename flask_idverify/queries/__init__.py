@@ -63,7 +63,16 @@ from .setup import (
     providers,
     setup_numbers,
 )
-from .usage import Calls, Usage, calls, last_accepted, usage_of, usage_today
+from .usage import (
+    Calls,
+    QuotaUse,
+    Usage,
+    calls,
+    last_accepted,
+    quota_use,
+    usage_of,
+    usage_today,
+)
 
 __all__ = [
     "BATCH",
@@ -93,6 +102,7 @@ __all__ = [
     "Place",
     "ProviderType",
     "ProviderUse",
+    "QuotaUse",
     "Replayed",
     "SetupNumbers",
     "Step",
@@ -133,6 +143,7 @@ __all__ = [
     "provider_type",
     "provider_types",
     "providers",
+    "quota_use",
     "replayed",
     "review_count",
     "reviews",

@@ -13,7 +13,7 @@ from .. import clock
 from ..models import Provider, Verification
 from ..service.sessions import session
 from ..states import Status
-from .usage import Usage, last_accepted, usage_today
+from .usage import QuotaUse, Usage, last_accepted, quota_use, usage_today
 
 #: Owed fetches that are looked at, the oldest first; whoever owes more has one cause to look for.
 _LOOKED_AT = 1000
@@ -40,6 +40,11 @@ class Health:
     def is_silent(self) -> bool:
         """Whether it was called today, and never answered as we hoped."""
         return self.today.calls > 0 and not self.today.accepted
+
+    @property
+    def quota(self) -> QuotaUse | None:
+        """Today's calls beside what is allowed; ``None`` where nobody has said how many are."""
+        return quota_use(self.provider, self.today.calls)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from ..service.usage import today
 
 #: The spans that a page shows, in days; the first is the present day (UTC).
 SPANS = (1, 7, 30)
+#: From this part of what a contract allows on, somebody should look.
+NEAR = 0.8
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,30 @@ class Usage:
     def accepted(self) -> int:
         """The ones that were answered as we hoped."""
         return max(self.calls - self.refused - self.failed, 0)
+
+
+@dataclass(frozen=True)
+class QuotaUse:
+    """One day's calls, and how many the contract with the vendor allows."""
+
+    calls: int
+    allowed: int
+
+    @property
+    def share(self) -> float:
+        """Which part was made; above 1 where the vendor let more pass."""
+        return self.calls / self.allowed
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the vendor may soon refuse more, or does so already."""
+        return self.share >= NEAR
+
+
+def quota_use(provider: Provider, calls: int) -> QuotaUse | None:
+    """Return a day's calls beside what is allowed; ``None`` where nobody has said how many are."""
+    allowed = provider.calls_per_day
+    return QuotaUse(calls, allowed) if allowed else None
 
 
 @dataclass(frozen=True)

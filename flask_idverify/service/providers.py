@@ -26,7 +26,7 @@ from ..states import Status
 from .backoff import forgive
 from .named_rows import flush_unique, required
 from .sessions import session
-from .usage import forget_provider
+from .usage import clean_calls_per_day, forget_provider
 
 
 def clean_endpoint(provider_type: str, endpoint: str) -> str:
@@ -49,10 +49,12 @@ def add_provider(
     endpoint: str,
     options: Mapping[str, Any] | None = None,
     enabled: bool = True,
+    calls_per_day: int | str | None = None,
     actor: str = audit.SYSTEM,
 ) -> Provider:
     """Store a vendor account and flush. The secret is encrypted at once.
 
+    :param calls_per_day: what the contract with the vendor allows, if that is known.
     :raises InvalidProvider: naming the field that cannot be used.
     """
     key = secrets.token_urlsafe(24)
@@ -66,6 +68,7 @@ def add_provider(
         endpoint=endpoint,
         options=options or {},
         enabled=enabled,
+        calls_per_day=calls_per_day,
     )
     flush_unique(provider)
     audit.begin(session(), provider.id)
@@ -89,6 +92,7 @@ def change_provider(
     endpoint: str,
     options: Mapping[str, Any],
     enabled: bool,
+    calls_per_day: int | str | None,
     actor: str,
     same_account: bool = False,
 ) -> Provider:
@@ -100,8 +104,7 @@ def change_provider(
         that knows what was begun; nobody else can tell.
     :raises InvalidProvider: naming the field that cannot be used.
     """
-    before = (provider.type, provider.client_id, provider.endpoint, provider.enabled)
-    options_before = dict(provider.options)
+    before = {field: getattr(provider, field) for field in _NOTED}
     if type != provider.type and in_use(provider):
         raise InvalidProvider(
             "type",
@@ -122,14 +125,9 @@ def change_provider(
         endpoint=endpoint,
         options=options,
         enabled=enabled,
+        calls_per_day=calls_per_day,
     )
-    changed = [
-        field
-        for field, old in zip(("type", "client_id", "endpoint", "enabled"), before, strict=True)
-        if getattr(provider, field) != old
-    ]
-    if options_before != provider.options:
-        changed.append("options")
+    changed = [field for field, old in before.items() if getattr(provider, field) != old]
     if client_secret:
         provider.client_secret = client_secret
         changed.append("client_secret")
@@ -141,6 +139,9 @@ def change_provider(
     audit.append(session(), provider.id, "provider.changed", actor=actor, facts=facts)
     return provider
 
+
+#: What the log names when it changes. Options are replaced as a whole, never changed in place.
+_NOTED = ("type", "client_id", "endpoint", "enabled", "calls_per_day", "options")
 
 #: To whoever would turn a provider into another account of the vendor's.
 OTHER_ACCOUNT = phrase(
@@ -204,6 +205,7 @@ def _apply(
     endpoint: str,
     options: Mapping[str, Any],
     enabled: bool,
+    calls_per_day: int | str | None,
 ) -> None:
     app = runtime.current()
     if provider_type not in app.registry.types():
@@ -211,6 +213,7 @@ def _apply(
         raise InvalidProvider("type", phrase("expected one of %(known)s.", known=known))
     cleaned = app.registry.get(provider_type).clean_options(options)
     normal = clean_endpoint(provider_type, required("endpoint", endpoint))
+    allowed = clean_calls_per_day(calls_per_day)
     provider.name = required("name", name)
     if len(provider.name) > 100:
         raise InvalidProvider("name", phrase("is longer than 100 characters."))
@@ -219,6 +222,7 @@ def _apply(
     provider.endpoint = normal
     provider.options = cleaned
     provider.enabled = enabled
+    provider.calls_per_day = allowed
 
 
 def in_use(provider: Provider) -> bool:

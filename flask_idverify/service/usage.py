@@ -9,12 +9,26 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
 from .. import clock
+from ..adapters.base import clean_option
 from ..engines import retrying
 from ..models import ProviderUsage
+from ..types import Option
 from .sessions import require_clean
 
 #: A year to compare with, and a month to look at it.
 KEPT_DAYS = 400
+#: More a day (over a hundred a second) than any contract allows.
+MOST_CALLS = 10_000_000
+_CALLS_PER_DAY = Option("calls_per_day", "Calls per day", "integer", limits=(1, MOST_CALLS))
+
+
+def clean_calls_per_day(value: int | str | None) -> int | None:
+    """Return how many calls a day a contract allows; ``None``, also of nothing: it is not known.
+
+    :raises InvalidProvider: it is no whole number, or out of range.
+    """
+    cleaned = clean_option(_CALLS_PER_DAY, value)
+    return None if cleaned is None else int(cleaned)
 
 
 def today() -> date:

@@ -131,6 +131,7 @@ def _setup_pages() -> list[Shown]:
     return [
         _admin("overview", "filled", "to decide", "/"),
         _admin("overview", "week", "Approval rate by day", "/?days=7"),
+        _admin("overview", "near-quota", "contract with the vendor allows", "/"),
         _admin("overview", "quarter", "Busiest day", "/?days=90&provider={provider}"),
         _admin("overview", "tables", "Day (UTC)", "/", unfold=True),
         _admin("overview", "nothing-ended", "Nothing was decided", "/?days=7&provider={silent}"),
@@ -147,6 +148,7 @@ def _setup_pages() -> list[Shown]:
         _admin(account, "used", "Callback URL", one),
         _admin(account, "tables", "Day (UTC)", one, unfold=True),
         _admin(account, "trouble", "does not let us in", "/providers/{broken}"),
+        _admin(account, "near-quota", "Quota used today", "/providers/{spare}"),
         _admin(account, "unlinked", "Delete provider", "/providers/{broken}"),
         _refused(account, "is taken", one, filled_in({"name": "Account of nobody"}, "Save")),
         _admin(account, "checked", "Check again", one, act=press("Check connection")),

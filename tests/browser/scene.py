@@ -72,8 +72,12 @@ class Filled(Scene):
 
     def _set_up(self) -> None:
         with self.host.app.app_context():
-            first = self.host.add_provider(self.vendor.url, PLATFORM, name="Jumio EU")
-            spare = self.host.add_provider(self.vendor.url, name=LONG[:100], link=False)
+            first = self.host.add_provider(
+                self.vendor.url, PLATFORM, name="Jumio EU", calls_per_day=5000
+            )
+            spare = self.host.add_provider(
+                self.vendor.url, name=LONG[:100], link=False, calls_per_day=130
+            )
             broken = self.host.add_provider(SILENT, name="Account in trouble", link=False)
             broken.enabled = False
             broken.trouble = "401 Unauthorized: the client ID or the client secret is wrong."
@@ -136,6 +140,8 @@ class Filled(Scene):
                 with self.host.app.app_context():
                     calls = 30 + ago % 11 * 7
                     add_calls(self.ids["provider"], calls=calls, refused=ago % 3, failed=ago % 5)
+        with self.host.app.app_context():
+            add_calls(self.ids["spare"], calls=120, refused=0, failed=0)
 
     def start(self, name: str, application: str | None = None, **claim: str) -> str:
         """Let a new user start; return the attempt's id."""

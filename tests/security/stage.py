@@ -243,6 +243,7 @@ class Stage:
             "client_secret": "new-secret",
             "endpoint": self.vendor.url,
             "same_account": "y",
+            "calls_per_day": "5000",
             "enabled": "y",
         }
         known: dict[str, dict[str, str]] = {

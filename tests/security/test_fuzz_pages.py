@@ -103,6 +103,7 @@ def test_fuzz_provider_form_saves_what_is_admitted_and_refuses_the_rest(
         "client_secret": "Canary-Secret",
         "endpoint": ENDPOINT,
         "enabled": "y",
+        "calls_per_day": "5000",
         "workflow_id": "200",
         "token_lifetime": "30",
         "locale": "de",

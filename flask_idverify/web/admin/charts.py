@@ -174,11 +174,13 @@ class Strips:
 
 def strips(shares: Sequence[float]) -> Strips:
     """Return the chart of *shares*, from 0 to 1 each."""
-    found = (
-        Strip(_STRIP * place + _WORDS, _short(100 * min(max(share, 0), 1)))
-        for place, share in enumerate(shares)
-    )
+    found = (Strip(_STRIP * place + _WORDS, length(share)) for place, share in enumerate(shares))
     return Strips(tuple(found), _STRIP * len(shares))
+
+
+def length(share: float) -> float:
+    """Return how long a lying bar is for *share*, in percent of its track."""
+    return _short(100 * min(max(share, 0), 1))
 
 
 def _lines(values: Sequence[float], top: float) -> tuple[Tick, ...]:

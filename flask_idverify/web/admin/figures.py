@@ -9,7 +9,7 @@ from datetime import date
 from ... import texts
 from ...i18n import gettext as _
 from ...models import Provider
-from ...queries import Calls, Ended, Tally, Usage
+from ...queries import Calls, Ended, QuotaUse, Tally, Usage
 from . import charts
 
 
@@ -56,6 +56,19 @@ class RateFigure:
 
     rows: Sequence[ProviderRate]
     chart: charts.Strips
+
+
+@dataclass(frozen=True)
+class Meter:
+    """A share of what is allowed: in words, and as a lying bar.
+
+    :ivar kind: the bar's paint.
+    :ivar width: its length, in percent.
+    """
+
+    words: str
+    kind: str
+    width: float
 
 
 def outcomes(found: Ended) -> Figure:
@@ -173,3 +186,16 @@ def _calls(use: Usage) -> dict[str, str]:
         "refused": texts.number(use.refused),
         "failed": texts.number(use.failed),
     }
+
+
+def quota(use: QuotaUse | None) -> Meter | None:
+    """Return a day's calls beside what the contract allows; ``None`` where that is not known."""
+    if use is None:
+        return None
+    words = _(
+        "%(calls)s of %(allowed)s (%(share)s)",
+        calls=texts.number(use.calls),
+        allowed=texts.number(use.allowed),
+        share=texts.percent(use.share),
+    )
+    return Meter(words, "warn" if use.is_near else "wait", charts.length(use.share))

@@ -64,6 +64,7 @@ _FIELDS: Mapping[str, LazyText] = {
     "endpoint": _("Endpoint"),
     "options": _("Settings"),
     "enabled": _("Enabled"),
+    "calls_per_day": _("Calls per day"),
 }
 _SCOPES: Mapping[str, LazyText] = {
     "account": _("All that the vendor held of the person"),

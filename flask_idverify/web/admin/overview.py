@@ -26,6 +26,7 @@ def overview() -> ResponseReturnValue:
     reviews = counts.real.get(Status.in_review, 0)
     ended = queries.ended(days, wanted)
     calls = queries.calls(days, wanted)
+    health = queries.vendor_health()
     return page(
         "overview",
         counts=counts,
@@ -47,7 +48,13 @@ def overview() -> ResponseReturnValue:
         provider_rates=figures.provider_rates(ended, providers),
         calls=calls,
         call_figure=figures.vendor_calls(calls),
-        health=queries.vendor_health(),
+        busiest={
+            each.id: queries.quota_use(each, calls.busiest[each.id])
+            for each in providers
+            if each.id in calls.busiest
+        },
+        health=health,
+        meters={each.provider.id: figures.quota(each.quota) for each in health},
     )
 
 

@@ -29,6 +29,7 @@ from ...i18n import gettext, lazy_gettext, translated
 from ...models import Provider
 from ...queries import ProviderType
 from ...service import providers as accounts
+from ...service.usage import MOST_CALLS
 from ...types import Option
 from .forms import AdminForm, NumberField, needed, options
 
@@ -61,6 +62,15 @@ class ProviderForm(AdminForm):
         _("Endpoint"),
         [needed(_("Please enter the endpoint.")), Length(max=255)],
         render_kw={"autocomplete": "off", "spellcheck": "false", "inputmode": "url"},
+    )
+    calls_per_day = NumberField(
+        _("Calls per day"),
+        [Optional(), NumberRange(1, MOST_CALLS)],
+        description=_(
+            "What your contract with the vendor allows; leave it empty if you do not know. The "
+            "pages then show how much of it is used, and warn when four fifths are. It holds "
+            "nothing back: calls stop only when the vendor itself refuses them (HTTP 429)."
+        ),
     )
     # Shown only where the vendor has records that another account would not know.
     same_account = BooleanField(
@@ -121,6 +131,7 @@ class ProviderForm(AdminForm):
                 if self[name].data not in (None, "")
             },
             "enabled": self.enabled.data,
+            "calls_per_day": self.calls_per_day.data,
         }
 
 
@@ -165,7 +176,7 @@ def _made(
     made = type("ProviderFormOfType", (ProviderForm,), {**fields, "option_names": names})
     stored: dict[str, Any] = {"type": kind.name}
     if provider is not None:
-        for name in ("name", "client_id", "endpoint", "enabled"):
+        for name in ("name", "client_id", "endpoint", "enabled", "calls_per_day"):
             stored[name] = getattr(provider, name)
         for option in kind.options:
             stored[names[option.name]] = provider.options.get(option.name, option.default)

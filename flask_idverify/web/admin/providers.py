@@ -133,6 +133,8 @@ def _edit_form(row: Provider, wanted: str | None, *, as_stored: bool = False) ->
 def _edit_page(
     row: Provider, form: ProviderForm, status: int = 200, **values: Any
 ) -> ResponseReturnValue:
+    usage, calls = queries.usage_of(row), queries.calls(_CHARTED_DAYS, row.id)
+    busiest = calls.busiest.get(row.id, 0)
     return page(
         "provider",
         status,
@@ -141,8 +143,11 @@ def _edit_page(
         in_use=accounts.in_use(row),
         linked=queries.is_linked(row),
         callback_url=_callback_url(row),
-        usage=queries.usage_of(row),
-        call_figure=figures.vendor_calls(queries.calls(_CHARTED_DAYS, row.id)),
+        usage=usage,
+        call_figure=figures.vendor_calls(calls),
+        charted_days=_CHARTED_DAYS,
+        quota_today=figures.quota(queries.quota_use(row, usage[0].calls)),
+        quota_busiest=figures.quota(queries.quota_use(row, busiest)),
         accepted_at=queries.last_accepted().get(row.id),
         errors=queries.last_errors(row),
         errors_among=queries.ERRORS_AMONG,
