@@ -20,7 +20,7 @@ from .callbacks import (
     replayed,
 )
 from .details import HISTORY, IdentityDetail, Step, VerificationDetail, identity, verification
-from .health import ERRORS_AMONG, Health, LastError, last_errors, oldest_review, vendor_health
+from .health import ERRORS_AMONG, Health, LastError, last_errors, vendor_health
 from .keyset import COUNTED, PAGE_SIZE, CappedCount, Page, Place, place
 from .log import (
     Checked,
@@ -42,7 +42,7 @@ from .owed import (
     owed_numbers,
 )
 from .people import PeopleFilters, identities
-from .queue import next_review, review_count, reviews
+from .queue import next_review, oldest_review, review_count, reviews, waiting_since
 from .rates import Ended, Tally, ended
 from .setup import (
     ProviderType,
@@ -156,4 +156,5 @@ __all__ = [
     "verification",
     "verification_lines",
     "verifications",
+    "waiting_since",
 ]

@@ -1,4 +1,4 @@
-"""How vendors answer, what waits for them, and what waits for a person."""
+"""How vendors answer, and what waits for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import false, func, select
+from sqlalchemy import func, select
 
 from .. import clock
 from ..models import Provider, Verification
@@ -82,17 +82,6 @@ def _owed_since() -> dict[str, datetime]:
     first = func.min(oldest.c.next_poll_at, type_=due.type)
     found = select(oldest.c.provider_id, first).group_by(oldest.c.provider_id)
     return {row[0]: row[1] for row in session().execute(found)}
-
-
-def oldest_review() -> datetime | None:
-    """Return when the oldest of users' attempts was begun that waits for a person."""
-    found: datetime | None = session().scalar(
-        select(Verification.created_at)
-        .where(Verification.status == Status.in_review, Verification.is_test == false())
-        .order_by(Verification.created_at, Verification.id)
-        .limit(1)
-    )
-    return found
 
 
 def last_errors(provider: Provider) -> Sequence[LastError]:

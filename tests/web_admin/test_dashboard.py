@@ -340,7 +340,7 @@ def test_the_oldest_review_says_how_long_it_waits(host: Host, desk: Desk) -> Non
             created = clock.now() - timedelta(hours=hours)
             put(host, {**waits, "created_at": created, "is_test": is_test})
     page = desk.get("/")
-    told = "2 verifications wait for a person to decide. The oldest was begun 30 hours ago."
+    told = "2 verifications wait for a person to decide. The oldest came into review 30 hours ago."
     assert told in words(page)
     assert "status=in_review&amp;kind=real&amp;order=oldest" in page.text
 

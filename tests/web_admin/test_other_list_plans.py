@@ -137,6 +137,25 @@ def test_every_list_walks_an_index_and_sorts_nothing_but_one_persons_rows(
                         assert word not in plan, told
 
 
+def test_since_when_a_page_of_the_queue_waits_is_one_look_into_the_chains(
+    volume: Callable[[int, int], int],
+) -> None:
+    archive = Archive(volume(4000, 20_000))
+    for path in ("/reviews", "/"):
+        with archive.said() as said:
+            assert archive.desk.get(path).status_code == 200
+        (asked,) = [one for one in said if "JOIN idverify_identity" in one[0]]
+        plan = archive.plan(*asked)
+        # A server that knows how rare the step is may look for that instead.
+        indexes = ["uq_idverify_audit_sequence", f"{_OWN}idverify_audit"]
+        with archive.host.app.app_context():
+            if archive.host.db.engine.dialect.name != "sqlite":
+                indexes.append("ix_idverify_audit_action")
+        assert any(index in plan for index in indexes), plan
+        for word in ("SCAN", "Seq Scan on idverify_audit"):
+            assert word not in plan, plan
+
+
 @pytest.mark.sqlite("counts the steps of its machine")
 def test_a_tenfold_table_costs_no_page_more() -> None:
     small, large = Archive(2000), Archive(20_000)

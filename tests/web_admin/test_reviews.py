@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from flask_idverify import queries, service
+from flask_idverify import clock, queries, service
 from flask_idverify.errors import ChangedMeanwhile
 from flask_idverify.models import Identity, Verification
 from flask_idverify.queries import queue
 from flask_idverify.states import Standing, Status
-from tests.hosts import Host
+from tests.hosts import Host, consent, lena
 from tests.vendor import Vendor
-from tests.web_admin.desk import ADMIN, Desk, add_provider, ended, words
+from tests.web_admin.desk import ADMIN, Desk, add_provider, ended, start, words
 from tests.web_admin.test_lists import BEGIN, add
 
 WAITING: dict[str, Any] = {"status": Status.in_review, "reason": "face_mismatch", "rule": "vendor"}
@@ -71,6 +72,61 @@ def test_the_oldest_comes_first_with_since_when_why_and_by_which_rule(
     )
     assert re.search(row, told), told
     assert f'href="{ADMIN}/reviews/{wanted[0]}"' in page.text
+
+
+def reviewed(host: Host, vendor: Vendor, email: str, *, begun: int, review: int, **of: str) -> str:
+    """Let somebody begin so many hours ago, and come into review later; return the attempt."""
+    with clock.shifted(hours=-begun):
+        one = start(host, email, **of)
+    with host.app.app_context(), clock.shifted(hours=-review):
+        row = host.db.session.get_one(Verification, one)
+        vendor.finish(row, "face-unclear")
+        service.refresh(row)
+        assert row.status is Status.in_review
+    return one
+
+
+def waits(page: str) -> dict[str, str]:
+    """Return since when each waits, by id."""
+    found = re.findall(rf'{ADMIN}/reviews/([0-9a-f-]+)"><time datetime="([^"]+)"', page)
+    return dict(found)
+
+
+def test_one_waits_since_its_review_began_however_long_it_was_under_way_before(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    with clock.stopped() as now:
+        # An earlier review of the same person's is over, and tells nothing of this one.
+        earlier = reviewed(host, vendor, "slow@example.com", begun=90, review=80, id_number="U1")
+        path = f"/verifications/{earlier}"
+        assert desk.send(f"{path}/reject", path, reason="Seen.").status_code == 303
+        with host.app.app_context():
+            user = host.db.session.get_one(Verification, earlier).user_id
+            person = host.db.session.get_one(host.User, int(user))
+            with clock.shifted(hours=-50):
+                slow = service.start(person, lena(id_number="U1"), consent()).id
+            with clock.shifted(hours=-3):
+                row = host.db.session.get_one(Verification, slow)
+                vendor.finish(row, "face-unclear")
+                service.refresh(row)
+        quick = reviewed(host, vendor, "quick@example.com", begun=20, review=19, id_number="U2")
+        page = desk.get("/reviews")
+        # The order is that of their beginning: it has an index.
+        assert listed(page.text) == [slow, quick]
+        hours = {one: now - datetime.fromisoformat(at) for one, at in waits(page.text).items()}
+        assert hours == {slow: timedelta(hours=3), quick: timedelta(hours=19)}
+        assert "The oldest came into review 3 hours ago." in words(desk.get("/"))
+
+
+def test_where_the_log_tells_no_review_it_is_the_hand_in_or_the_beginning(
+    host: Host, desk: Desk
+) -> None:
+    provider = add_provider(host)
+    handed_in = BEGIN + timedelta(minutes=20)
+    (one,) = add(host, provider, 1, **WAITING, captured_at=handed_in)
+    (other,) = add(host, provider, 1, **WAITING)
+    told = {key: datetime.fromisoformat(at) for key, at in waits(desk.get("/reviews").text).items()}
+    assert told == {one: handed_in, other: BEGIN}
 
 
 def test_pages_of_the_queue_lead_forth_and_back_without_gap_or_repetition(

@@ -21,6 +21,11 @@ def _context() -> dict[str, Any]:
 def reviews() -> ResponseReturnValue:
     """Show what waits for a decision, the oldest first."""
     at, readable = asked_place()
+    found = queries.reviews(at)
     return page(
-        "reviews", found=queries.reviews(at), first=queries.next_review(), unreadable=not readable
+        "reviews",
+        found=found,
+        since=queries.waiting_since(found.rows),
+        first=queries.next_review(),
+        unreadable=not readable,
     )
