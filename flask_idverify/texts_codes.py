@@ -31,6 +31,7 @@ ACTIONS: Mapping[str, LazyText] = {
     "verification.expired": _("Expired"),
     "verification.canceled": _("Canceled"),
     "verification.error": _("Failed"),
+    "verification.asked": _("Vendor asked by hand"),
     "verification.reversed": _("The vendor changed its decision"),
     "verification.image_viewed": _("Picture looked at"),
     "identity.verified": _("Identity verified and locked"),

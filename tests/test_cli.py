@@ -396,6 +396,24 @@ def test_refresh_asks_the_vendor(shell: Shell, vendor: Vendor) -> None:
     assert (refused.exit_code, "HTTP 403" in refused.output) == (1, True)
 
 
+def test_refresh_that_is_signed_is_noted_and_half_a_signature_asks_nobody(
+    shell: Shell, vendor: Vendor
+) -> None:
+    with shell.host.app.app_context():
+        identifier, _ = started(shell, vendor)
+    before = len(vendor.asked())
+    for half in (("--admin", "Vera"), ("--reason", "She called us."), ("--admin", "")):
+        refused = shell.run("refresh", identifier, *half)
+        assert (refused.exit_code, "a reason" in refused.output) == (1, True)
+    assert len(vendor.asked()) == before
+    signed = shell.run("refresh", identifier, "--admin", "Vera", "--reason", "She called us.")
+    assert signed.output == f"{identifier}: started\n"
+    assert len(vendor.asked()) > before
+    with shell.host.app.app_context():
+        (entry,) = shell.host.db.session.query(AuditEntry).filter_by(action="verification.asked")
+        assert (entry.actor, entry.note) == ("admin:Vera", "She called us.")
+
+
 def test_reset_needs_a_name_a_reason_and_somebody_who_means_it(
     shell: Shell, vendor: Vendor
 ) -> None:
