@@ -50,6 +50,8 @@ ACTIONS: Mapping[str, LazyText] = {
     "callback.replayed": _("Failed callback tried again"),
     "callbacks.purged": _("Old callbacks removed"),
     "callbacks.replayed": _("Failed callbacks tried again"),
+    "deletions.retried": _("Owed deletions tried again"),
+    "signals.retried": _("Owed signals sent again"),
     "verifications.exported": _("List of verifications handed out"),
     "audit.exported": _("Audit log handed out"),
 }
