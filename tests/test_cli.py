@@ -228,7 +228,7 @@ def test_unlink_removes_one_link_audited_and_tells_where_nobody_can_start(
 ) -> None:
     add(shell, vendor.url, "--client-secret", SECRET)
     shell.run("link", "main")
-    shell.run("link", "main", "bank")
+    shell.run("link", "main", "--application", "bank")
     assert (
         shell.run("provider", "list")
         .output.splitlines()[1]
@@ -355,12 +355,15 @@ def test_link_makes_the_application_and_keeps_the_order(shell: Shell, vendor: Ve
         "default (a new application): main at position 0.\nTried in this order: main.\n"
     )
     add(shell, vendor.url, "--client-secret", SECRET, "--name", "other")
-    assert shell.run("link", "main", "bank", "--position", "3").output == (
+    assert shell.run("link", "main", "--application", "bank", "--position", "3").output == (
         "bank (a new application): main at position 0.\nTried in this order: main.\n"
     )
-    assert shell.run("link", "other", "bank", "--position", "0").output == (
+    assert shell.run("link", "other", "--application", "bank", "--position", "0").output == (
         "bank: other at position 0.\nTried in this order: other, main.\n"
     )
+    for command in ("link", "unlink"):  # alike
+        refused = shell.run(command, "main", "bank")
+        assert (refused.exit_code, "unexpected extra argument" in refused.output) == (2, True)
     missing = shell.run("link", "nothing")
     assert (missing.exit_code, "no provider named 'nothing'" in missing.output) == (1, True)
     with shell.host.app.app_context():
