@@ -115,7 +115,6 @@ def addresses(filled: Filled, scene: Scene) -> dict[str, str]:
             "application": filled.application,
             "standing": "verified",
         },
-        "list of users, application and days": {"application": filled.application, **span},
     }
     found = {name: f"/verifications?{urlencode(values)}" for name, values in asked.items()}
     found |= {name: f"/identities?{urlencode(values)}" for name, values in people.items()}
