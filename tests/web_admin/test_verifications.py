@@ -267,6 +267,16 @@ def test_the_form_that_decides_also_asks_the_vendor(
     assert len(asked_by_hand(host)) == 1
 
 
+def test_in_the_queue_whoever_asks_the_vendor_stays_with_the_same_one(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    path = ended(host, vendor, "one@example.com", "face-unclear")
+    ended(host, vendor, "two@example.com", "face-unclear", id_number="U2")
+    form = desk.form(f"/reviews/{path}", f"/verifications/{path}/reject")
+    answer = desk.post(f"/verifications/{path}/refresh", {**form, "reason": "She called us."})
+    assert answer.headers["Location"] == f"{ADMIN}/reviews/{path}"
+
+
 @pytest.mark.parametrize("after", ["cancel", "erase"])
 def test_where_there_is_nothing_to_ask_nothing_is_noted(
     host: Host, desk: Desk, vendor: Vendor, at_vendor: str, after: str
