@@ -31,6 +31,7 @@ ACTIONS: Mapping[str, LazyText] = {
     "verification.expired": _("Expired"),
     "verification.canceled": _("Canceled"),
     "verification.error": _("Failed"),
+    "verification.asked": _("Vendor asked by hand"),
     "verification.reversed": _("The vendor changed its decision"),
     "verification.image_viewed": _("Picture looked at"),
     "identity.verified": _("Identity verified and locked"),
@@ -49,6 +50,8 @@ ACTIONS: Mapping[str, LazyText] = {
     "callback.replayed": _("Failed callback tried again"),
     "callbacks.purged": _("Old callbacks removed"),
     "callbacks.replayed": _("Failed callbacks tried again"),
+    "deletions.retried": _("Owed deletions tried again"),
+    "signals.retried": _("Owed signals sent again"),
     "verifications.exported": _("List of verifications handed out"),
     "audit.exported": _("Audit log handed out"),
 }

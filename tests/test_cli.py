@@ -228,7 +228,7 @@ def test_unlink_removes_one_link_audited_and_tells_where_nobody_can_start(
 ) -> None:
     add(shell, vendor.url, "--client-secret", SECRET)
     shell.run("link", "main")
-    shell.run("link", "main", "bank")
+    shell.run("link", "main", "--application", "bank")
     assert (
         shell.run("provider", "list")
         .output.splitlines()[1]
@@ -355,12 +355,15 @@ def test_link_makes_the_application_and_keeps_the_order(shell: Shell, vendor: Ve
         "default (a new application): main at position 0.\nTried in this order: main.\n"
     )
     add(shell, vendor.url, "--client-secret", SECRET, "--name", "other")
-    assert shell.run("link", "main", "bank", "--position", "3").output == (
+    assert shell.run("link", "main", "--application", "bank", "--position", "3").output == (
         "bank (a new application): main at position 0.\nTried in this order: main.\n"
     )
-    assert shell.run("link", "other", "bank", "--position", "0").output == (
+    assert shell.run("link", "other", "--application", "bank", "--position", "0").output == (
         "bank: other at position 0.\nTried in this order: other, main.\n"
     )
+    for command in ("link", "unlink"):  # alike
+        refused = shell.run(command, "main", "bank")
+        assert (refused.exit_code, "unexpected extra argument" in refused.output) == (2, True)
     missing = shell.run("link", "nothing")
     assert (missing.exit_code, "no provider named 'nothing'" in missing.output) == (1, True)
     with shell.host.app.app_context():
@@ -394,6 +397,24 @@ def test_refresh_asks_the_vendor(shell: Shell, vendor: Vendor) -> None:
     vendor.sandbox.set_faults([{"kind": "403"}])
     refused = shell.run("refresh", identifier)
     assert (refused.exit_code, "HTTP 403" in refused.output) == (1, True)
+
+
+def test_refresh_that_is_signed_is_noted_and_half_a_signature_asks_nobody(
+    shell: Shell, vendor: Vendor
+) -> None:
+    with shell.host.app.app_context():
+        identifier, _ = started(shell, vendor)
+    before = len(vendor.asked())
+    for half in (("--admin", "Vera"), ("--reason", "She called us."), ("--admin", "")):
+        refused = shell.run("refresh", identifier, *half)
+        assert (refused.exit_code, "a reason" in refused.output) == (1, True)
+    assert len(vendor.asked()) == before
+    signed = shell.run("refresh", identifier, "--admin", "Vera", "--reason", "She called us.")
+    assert signed.output == f"{identifier}: started\n"
+    assert len(vendor.asked()) > before
+    with shell.host.app.app_context():
+        (entry,) = shell.host.db.session.query(AuditEntry).filter_by(action="verification.asked")
+        assert (entry.actor, entry.note) == ("admin:Vera", "She called us.")
 
 
 def test_reset_needs_a_name_a_reason_and_somebody_who_means_it(

@@ -113,7 +113,7 @@ def test_admin_need_not_wait_for_the_next_day(host: Host, vendor: Vendor, gone: 
     inbox.drain()
     vendor.sandbox.clear_faults()
     assert inbox.drain() == 0
-    assert service.owe_again(only(host).subject) == 1
+    assert service.owe_again(only(host).subject, actor="admin:7") == 1
     inbox.drain()
     assert deleted(vendor, gone)
 

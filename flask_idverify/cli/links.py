@@ -12,11 +12,11 @@ from .group import ACTOR, Problem, commands
 
 @commands.command("link")
 @click.argument("provider")
-@click.argument("application", required=False)
+@click.option("--application", help="To which; the default application when left out.")
 @click.option("--position", type=click.IntRange(min=0), help="Order among the application's links.")
 @with_appcontext
-def link(provider: str, application: str | None, position: int | None) -> None:
-    """Link PROVIDER to APPLICATION (default application when left out)."""
+def link(*, provider: str, application: str | None, position: int | None) -> None:
+    """Link PROVIDER to an application, which is made if there is none of that name."""
     try:
         known = _application_exists(application)
         row = service.link(provider, application, position, actor=ACTOR)

@@ -14,14 +14,19 @@ from .group import Problem, commands, require_consent
 
 @commands.command("refresh")
 @click.argument("verification_id")
+@click.option("--admin", help="Who signs, with --reason; kept in the audit log.")
+@click.option("--reason", help="Why, with --admin; kept encrypted.")
 @with_appcontext
-def refresh(verification_id: str) -> None:
-    """Ask the vendor how a verification stands."""
+def refresh(*, verification_id: str, admin: str | None, reason: str | None) -> None:
+    """Ask the vendor how a verification stands; signed, the audit log keeps that it was asked."""
     row = runtime.current().db.session.get(Verification, verification_id)
     if row is None:
         raise Problem(f"There is no verification {verification_id!r}.")
     try:
-        row = service.refresh(row)
+        if admin is None and reason is None:
+            row = service.refresh(row)
+        else:
+            row = service.ask(row, admin=admin or "", reason=reason or "")
     except IDVerifyError as error:
         raise Problem.of(error) from None
     click.echo(f"{row.id}: {row.status} {' '.join(row.reasons)}".rstrip())

@@ -7,7 +7,7 @@ what it did.
 
 from .applications import application_named, link
 from .callbacks import replay_callback, replay_failed
-from .decisions import cancel, decide
+from .decisions import ask, cancel, decide
 from .erasure import Erased, erase, would_erase
 from .export import export
 from .identities import (
@@ -36,6 +36,7 @@ __all__ = [
     "Purged",
     "add_provider",
     "application_named",
+    "ask",
     "callback_url",
     "cancel",
     "claim_fetch",

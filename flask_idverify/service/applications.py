@@ -39,7 +39,7 @@ def application_named(application: Application | str | None = None) -> Applicati
         raise missing(
             phrase(
                 "There is no application named '%(name)s'. Link a provider to it, under "
-                "Applications in the admin pages, by `flask idverify link PROVIDER "
+                "Applications in the admin pages, by `flask idverify link PROVIDER --application "
                 '%(name)s`, or by idverify.link(provider, application="%(name)s").',
                 name=name,
             )

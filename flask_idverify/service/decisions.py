@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from sqlalchemy import update
+
+from .. import audit
+from ..engines import retrying
 from ..errors import (
     ChangedMeanwhile,
     ConfigurationError,
@@ -16,7 +22,7 @@ from ..policy import Policy
 from ..states import Reason, Status
 from .announcing import announce
 from .approval import approve, claims_another, revoke
-from .results import refresh
+from .results import ASKABLE, refresh
 from .sessions import require_clean
 from .sessions import session as current_session
 from .transitions import conclude
@@ -29,6 +35,8 @@ _FASTER = phrase(
     "Somebody else, or the vendor, was faster. Nothing was changed; look at it again before you "
     "decide."
 )
+_DECIDES = phrase("A decision needs the admin's name and a reason.")
+_ASKS = phrase("Asking the vendor needs the admin's name and a reason.")
 _MOVED_ON = phrase("This verification cannot be decided so any more: it has moved on.")
 
 
@@ -56,7 +64,7 @@ def decide(
     if target not in (Status.approved, Status.rejected):
         raise TransitionRefused(phrase("An admin decides 'approved' or 'rejected', nothing else."))
     known = Status(seen) if seen is not None else None
-    signed = _signed(admin, reason)
+    signed = _signed(admin, reason, _DECIDES)
     session = require_clean()
     session.refresh(verification)
     _require_decidable(verification, target, known)
@@ -113,7 +121,7 @@ def cancel(
     :raises ReasonMissing: an admin gave no reason.
     :raises TransitionRefused: the attempt has ended, or its papers are being checked.
     """
-    actor = "user" if admin is None else _signed(admin, reason)
+    actor = "user" if admin is None else _signed(admin, reason, _DECIDES)
     if admin is None and verification.status is Status.started:
         try:
             verification = refresh(verification, patient=False)
@@ -144,6 +152,49 @@ def cancel(
     return verification
 
 
+def ask(verification: Verification, *, admin: str, reason: str) -> Verification:
+    """Ask the vendor in the name of an admin. That they did is committed before it is asked.
+
+    :param admin: user id of the admin who signs; kept in the audit log.
+    :param reason: the admin's words; kept encrypted.
+    :raises ReasonMissing: *admin* or *reason* is empty.
+    :raises TransitionRefused: there is nothing to ask: canceled, failed, erased, never opened.
+    :raises VendorError: as :func:`.results.refresh`.
+    """
+    _note_asking(verification, _signed(admin, reason, _ASKS), reason.strip())
+    return refresh(verification)
+
+
+@retrying
+def _note_asking(verification: Verification, actor: str, note: str) -> None:
+    session = require_clean()
+    row_id, subject = verification.id, verification.identity.subject
+    session.rollback()  # the first statement of a transaction is the one that writes
+    # Changes nothing: it takes the row, so that an erasure comes before these words or takes them.
+    found: Any = session.execute(
+        update(Verification)
+        .where(
+            Verification.id == row_id,
+            Verification.status.in_(ASKABLE),
+            Verification.vendor_reference.is_not(None),
+            Verification.erased_at.is_(None),
+        )
+        .values(polls=Verification.polls)
+        .execution_options(synchronize_session=False)
+    )
+    if found.rowcount != 1:
+        session.rollback()
+        raise TransitionRefused(
+            phrase(
+                "There is nothing to ask the vendor about this verification: it was never opened "
+                "there, was canceled, failed, or was erased."
+            )
+        )
+    facts = {"verification": row_id}
+    audit.append(session, subject, "verification.asked", actor=actor, facts=facts, note=note)
+    session.commit()
+
+
 def _require_decidable(verification: Verification, target: Status, seen: Status | None) -> None:
     if seen is not None and verification.status is not seen:
         raise ChangedMeanwhile(_FASTER)
@@ -167,7 +218,7 @@ def _require_decidable(verification: Verification, target: Status, seen: Status 
         )
 
 
-def _signed(admin: str, reason: str) -> str:
+def _signed(admin: str, reason: str, demand: str) -> str:
     if not admin or not admin.strip() or not reason.strip():
-        raise ReasonMissing(phrase("A decision needs the admin's name and a reason."))
+        raise ReasonMissing(demand)
     return f"admin:{admin.strip()}"

@@ -46,10 +46,19 @@ def note_audit_export(facts: dict[str, Any], *, actor: str, subject: str | None 
     :param subject: only this one's chain, which there is.
     """
     session = require_clean()
-    subjects = [subject] if subject is not None else []
-    for model in (Provider, Application):
-        subjects = subjects or list(session.scalars(select(model.id).order_by(model.id)))
+    subjects = [subject] if subject is not None else chains_of_all(session)
     _note(session, subjects, "audit.exported", actor, facts)
+
+
+def chains_of_all(session: Any) -> list[str]:
+    """Return in whose chains it stands what concerns no one subject.
+
+    Those of all providers, or where there is none, of all applications.
+    """
+    found: list[str] = []
+    for model in (Provider, Application):
+        found = found or list(session.scalars(select(model.id).order_by(model.id)))
+    return found
 
 
 def _note(

@@ -31,7 +31,7 @@ from .sessions import session as current_session
 
 #: Statuses in which the vendor is still worth asking: unfinished ones, those that a late decision
 #: may still change, and decisions, which a vendor sometimes takes back.
-_ASKABLE = frozenset(Status) - {Status.canceled, Status.error}
+ASKABLE = frozenset(Status) - {Status.canceled, Status.error}
 
 
 def refresh(
@@ -49,7 +49,7 @@ def refresh(
     session = require_clean()
     session.refresh(verification)
     reference = verification.vendor_reference or (hint and hint.vendor_reference)
-    over = verification.status not in _ASKABLE or verification.erased_at is not None
+    over = verification.status not in ASKABLE or verification.erased_at is not None
     if over or not reference:
         # Without a reference it may be opened at this moment: its poll is not ours to take away.
         (give_up if over else give_back)(verification)

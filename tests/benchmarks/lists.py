@@ -56,7 +56,8 @@ class Scene:
         took = time.perf_counter() - began
         assert answer.status_code == 200, (path, answer.status_code)
         rows = answer.text.count('<th scope="row"')
-        assert rows == (1 if "reference=" in path else 25) or "/verifications" not in path, path
+        listed = path.startswith(("/verifications", "/identities"))
+        assert rows == (1 if "reference=" in path else 25) or not listed, path
         return took
 
     def export(self) -> tuple[int, float]:
@@ -106,7 +107,17 @@ def addresses(filled: Filled, scene: Scene) -> dict[str, str]:
         "status and users": {"status": "approved", "kind": "real"},
         "status and provider": {"status": "rejected", "provider": filled.provider},
     }
+    people: dict[str, dict[str, str]] = {
+        "list of users": {},
+        "list of users, application": {"application": filled.application},
+        "list of users, small application": {"application": filled.small},
+        "list of users, application and standing": {
+            "application": filled.application,
+            "standing": "verified",
+        },
+    }
     found = {name: f"/verifications?{urlencode(values)}" for name, values in asked.items()}
+    found |= {name: f"/identities?{urlencode(values)}" for name, values in people.items()}
     for days in (7, 30, 90):
         found[f"overview, {days} days"] = f"/?days={days}"
     found["overview, 30 days of a provider"] = f"/?days=30&provider={filled.provider}"

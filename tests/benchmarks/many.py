@@ -22,6 +22,9 @@ NOW = clock.now()
 #: Has as many verifications in a list of any length; everybody else has one or two.
 REGULAR = "regular"
 _ATTEMPTS = 40
+#: So many verifications, each of somebody else, are in the small application of a list of any
+#: length.
+_FEW = 60
 #: In a thousand rows each of these fills a page.
 _STATUSES = (
     *(Status.approved,) * 60,
@@ -45,6 +48,7 @@ class Filled(NamedTuple):
     provider: str
     application: str
     reference: str
+    small: str
 
 
 def fill(host: Host, count: int, days: int = DAYS) -> Filled:
@@ -61,6 +65,9 @@ def fill(host: Host, count: int, days: int = DAYS) -> Filled:
             host.idverify.link(host.db.session.get_one(Provider, providers[0]), name)
         host.db.session.commit()
         applications = sorted(host.db.session.scalars(select(Application.id)))
+        provider = host.db.session.get_one(Provider, providers[0])
+        small = host.idverify.link(provider, "corner").application_id
+        host.db.session.commit()
         identities = [str(uuid.UUID(int=n + 1)) for n in range(max(count // 2, 1))]
         connection = host.db.session.connection()
         people = [_identity(key, n, len(identities)) for n, key in enumerate(identities)]
@@ -71,10 +78,12 @@ def fill(host: Host, count: int, days: int = DAYS) -> Filled:
                 _row(n, count, days, chance, providers, applications, identities)
                 for n in range(start, min(start + BATCH, count))
             ]
+            for row in rows[-start % max(count // _FEW, 1) :: max(count // _FEW, 1)]:
+                row["application_id"] = small
             connection.execute(insert(Verification), rows)
         host.db.session.commit()
         analyze(host)
-    return Filled(providers[1], applications[0], f"vendor-{count // 2}")
+    return Filled(providers[1], applications[0], f"vendor-{count // 2}", small)
 
 
 def analyze(host: Host) -> None:

@@ -286,7 +286,7 @@ def afterwards(life: Life, anna: Member, admin: Member, row_id: str) -> None:
         life.failing(host.db.session.commit)
     look()
     life.ask("admin", admin, "POST", f"{shown}/reject", data={"reason": REASON})
-    life.ask("admin", admin, "POST", f"{shown}/refresh")
+    life.ask("admin", admin, "POST", f"{shown}/refresh", data={"reason": REASON})
     look()
     reset = f"{pages}/identities/{identity_id}/reset"
     life.ask("admin", admin, "POST", reset, data={"reason": REASON})

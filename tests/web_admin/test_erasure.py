@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from flask_idverify import clock, inbox, signals
+from flask_idverify import clock, inbox, service, signals
 from flask_idverify.models import AuditEntry, Identity, OutboxRow, Verification
 from flask_idverify.service.owed import SIGNAL, VENDOR_ERASURE
 from tests.erasing import deleted
@@ -89,6 +89,21 @@ def test_legal_hold_is_told_with_its_reason(vendor: Vendor) -> None:
     assert not is_erased(host)
 
 
+def retried(host: Host) -> list[tuple[str, str, int, int]]:
+    """Return where it is noted who had what tried again, and how many."""
+    with host.app.app_context():
+        entries = host.db.session.query(AuditEntry).filter(AuditEntry.action.like("%.retried"))
+        return [
+            (one.subject, one.action, int(one.actor.removeprefix("admin:")), one.facts["retried"])
+            for one in entries.order_by(AuditEntry.at)
+        ]
+
+
+def row_subject(host: Host, verification_id: str) -> str:
+    with host.app.app_context():
+        return host.db.session.get_one(Verification, verification_id).identity.subject
+
+
 def test_what_is_owed_is_seen_and_tried_again(
     host: Host, desk: Desk, vendor: Vendor, at_vendor: str
 ) -> None:
@@ -110,7 +125,10 @@ def test_what_is_owed_is_seen_and_tried_again(
     assert "Still owed: 1." in words(desk.get(page))
     vendor.sandbox.clear_faults()
     desk.send(f"{page}/settle", page)
-    assert "The vendor has deleted everything." in words(desk.get(page))
+    assert retried(host) == [(row_subject(host, attempt), "deletions.retried", desk.id, 1)] * 2
+    told = words(desk.get(page))
+    assert "The vendor has deleted everything." in told
+    assert f"Owed deletions tried again Admin {desk.id}" in told
     assert deleted(vendor, known)
     assert "/settle" not in desk.get(page).text
 
@@ -270,9 +288,14 @@ def test_all_that_vendors_owe_is_tried_again_at_once(
     assert answer.headers["Location"] == f"{ADMIN}/owed"
     told = words(desk.get("/owed"))
     assert "1 deletion is due now and is tried next." in told
+    assert retried(host) == [(at_vendor, "deletions.retried", desk.id, 1)]
+    log = words(desk.get("/audit?action=deletions.retried"))
+    assert f"Admin {desk.id}" in log
+    assert "How many: 1" in log
     assert [deleted(vendor, each) for each in known] == [True, False]
     desk.send("/owed/deletions", "/owed")
     assert "No deletion waits that has failed." in words(desk.get("/owed"))
+    assert len(retried(host)) == 1, "nothing was done"
 
 
 @pytest.mark.parametrize(("tried", "left"), [("deletions", SIGNAL), ("signals", VENDOR_ERASURE)])
@@ -291,6 +314,21 @@ def test_who_tries_one_kind_again_leaves_the_other_alone(
     with host.app.app_context():
         row = host.db.session.query(OutboxRow).filter_by(kind=left).one()
         assert (row.next_try_at, row.tries) == (later, 3)
+
+
+def test_each_provider_keeps_how_many_of_its_own_deletions_were_tried_again(
+    host: Host, desk: Desk, at_vendor: str
+) -> None:
+    other = add_provider(host, name="Other")
+    with host.app.app_context():
+        for owing in (at_vendor, other, other):
+            row = OutboxRow(kind=VENDOR_ERASURE, subject="x", provider_id=owing, error="failed")
+            row.payload = {}
+            host.db.session.add(row)
+        host.db.session.commit()
+        assert service.owe_all_again(VENDOR_ERASURE, actor=f"admin:{desk.id}") == 3
+    found = {(where, count) for where, _action, _admin, count in retried(host)}
+    assert found == {(at_vendor, 1), (other, 2)}
 
 
 def test_signals_that_an_app_has_not_taken_are_told_and_sent_again(
@@ -315,6 +353,8 @@ def test_signals_that_an_app_has_not_taken_are_told_and_sent_again(
         assert heard == ["trouble", "heard"]
     told = words(desk.get("/owed"))
     assert "1 signal is due now and is sent next." in told
+    assert retried(host) == [(at_vendor, "signals.retried", desk.id, 1)]
+    assert "Owed signals sent again" in words(desk.get("/audit?action=signals.retried"))
     assert "is owed to your app" not in told
     token = desk.token()
     desk.post("/owed/signals", {"csrf_token": token})

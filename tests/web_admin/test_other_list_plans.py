@@ -31,6 +31,7 @@ class Asked(NamedTuple):
     passes over the others.
 
     :ivar few: it is of one person, whose few rows may be sorted.
+    :ivar probe: the index in which somebody's others are looked for, unless there are few of all.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Asked(NamedTuple):
     indexes: tuple[str, ...]
     query: str = ""
     few: bool = False
+    probe: str = ""
 
 
 def _query(**given: str) -> str:
@@ -47,6 +49,12 @@ def _query(**given: str) -> str:
 def _people(*indexes: str, **query: str) -> Asked:
     names = tuple(f"ix_idverify_identity_{name}" for name in indexes)
     return Asked("/identities", "idverify_identity", names, _query(**query))
+
+
+def _users(**query: str) -> Asked:
+    names = tuple(f"ix_idverify_verification_{name}" for name in ("application", "created"))
+    table, asked = "idverify_verification", _query(**query)
+    return Asked("/identities", table, names, asked, probe="ix_idverify_verification_identity")
 
 
 def _person(**query: str) -> Asked:
@@ -72,6 +80,12 @@ ASKED = {
     "users by days and standing": _people("verified", standing="revoked", **DAYS),
     "users by id": _person(user="user-9"),
     "users by id and standing": _person(user="user-9", standing="verified"),
+    "users by application": _users(application="{application}"),
+    "users by application oldest": _users(application="{application}", order="oldest"),
+    "users by application and standing": _users(application="{application}", standing="verified"),
+    "users by small application": _users(application="{small}")._replace(probe=""),
+    "users by application and days": _people("verified", application="{application}", **DAYS),
+    "users by application and id": _person(user="user-9", application="{application}"),
     "log": _log("at"),
     "log oldest": _log("at", order="oldest"),
     "log by step": _log("action", "at", action="verification.approved"),
@@ -98,7 +112,7 @@ class Archive(Hall):
 
     def places(self, asked: Asked) -> list[str]:
         """Return addresses of the list: its first page, the next, and the way back from there."""
-        first = f"{asked.path}?{asked.query}"
+        first = f"{asked.path}?{asked.query.format(**self.filled._asdict())}"
         found = [first]
         for relation in ("next", "prev"):
             page = self.desk.get(found[-1])
@@ -128,6 +142,7 @@ def test_every_list_walks_an_index_and_sorts_nothing_but_one_persons_rows(
                 told = (name, place, plan)
                 meant = asked.indexes if served or asked.few else asked.indexes[:1]
                 assert any(index in plan for index in meant), told
+                assert asked.probe in plan, told
                 # PostgreSQL sorts what it takes for a handful, such as what lies before a place
                 # at the beginning of a list.
                 guessed = re.search(r"Sort +\(cost=\S+ rows=(\d+) ", plan)

@@ -13,7 +13,7 @@ from flask_idverify.models import Identity, Verification
 from flask_idverify.states import Standing
 from tests.hosts import Host
 from tests.vendor import Vendor
-from tests.web_admin.desk import ADMIN, Desk, ended, field_error, words
+from tests.web_admin.desk import ADMIN, Desk, add_provider, ended, field_error, provider_row, words
 
 BEGIN = datetime(2026, 1, 31, 23, 30, tzinfo=timezone.utc)
 
@@ -97,6 +97,81 @@ def test_filters_let_through_what_they_say(host: Host, desk: Desk) -> None:
     assert listed(desk, "?user=USER-0") == []
 
 
+class Attempts:
+    """Verifications of people in applications, an hour apart."""
+
+    def __init__(self, host: Host, provider: str) -> None:
+        self.host, self.provider, self.hours = host, provider, 0
+        with host.app.app_context():
+            row = provider_row(host, provider)
+            links = [host.idverify.link(row, name) for name in ("bank", "shop")]
+            host.db.session.commit()
+            self.bank, self.shop = (str(link.application_id) for link in links)
+
+    def add(self, identity_id: str, application: str | None) -> None:
+        self.hours += 1
+        with self.host.app.app_context():
+            person = self.host.db.session.get_one(Identity, identity_id)
+            self.host.db.session.add(
+                Verification(
+                    identity_id=identity_id,
+                    user_id=person.user_id,
+                    application_id=application,
+                    provider_id=self.provider,
+                    callback_key_digest=f"digest-{self.hours}",
+                    created_at=BEGIN + timedelta(hours=self.hours // 2),  # some at one moment
+                )
+            )
+            self.host.db.session.commit()
+
+
+def test_whoever_has_a_verification_in_an_application_is_listed_once_by_the_latest(
+    host: Host, desk: Desk
+) -> None:
+    attempts = Attempts(host, add_provider(host))
+    first, second, third = add(host, 3)
+    (judged,) = add(host, standing=Standing.verified, verified_at=BEGIN)
+    (nobody,) = add(host)
+    bank, shop = attempts.bank, attempts.shop
+    for person, where in (
+        *((first, bank), (judged, bank), (judged, bank), (second, bank), (second, shop)),
+        *((first, bank), (third, shop), (nobody, None), (second, shop)),
+    ):
+        attempts.add(person, where)
+    assert listed(desk, f"?application={bank}") == [first, second, judged]
+    assert listed(desk, f"?application={bank}&order=oldest") == [judged, second, first]
+    assert listed(desk, f"?application={shop}") == [second, third]
+    assert listed(desk, f"?application={bank}&standing=verified") == [judged]
+    assert listed(desk, f"?application={shop}&standing=verified") == []
+    assert listed(desk, f"?application={bank}&since=2026-01-31") == [judged]
+    assert listed(desk, f"?application={shop}&since=2026-01-31") == []
+    assert listed(desk, f"?application={bank}&user=user-0") == [first]
+    assert listed(desk, f"?application={shop}&user=user-0") == []
+    told = words(desk.get(f"/identities?application={bank}"))
+    assert "In the order of their latest verifications in this application." in told
+
+
+def test_pages_of_an_application_follow_each_other_both_ways(host: Host, desk: Desk) -> None:
+    attempts = Attempts(host, add_provider(host))
+    ids = add(host, 60)
+    for person in (*ids[30:], *ids):  # half of them twice
+        attempts.add(person, attempts.bank)
+    for order in ("", "&order=oldest"):
+        path: str | None = f"/identities?application={attempts.bank}{order}"
+        pages = []
+        while path:
+            page = desk.get(path).text
+            pages.append(found(page))
+            following = re.search(r'<a rel="next" href="([^"]*)"', page)
+            path = following[1].replace("&amp;", "&").removeprefix(ADMIN) if following else None
+        seen = [each for page in pages for each in page]
+        assert sorted(seen) == sorted(ids)
+        back = re.search(r'<a rel="prev" href="([^"]*)"', page)
+        assert back
+        path = back[1].replace("&amp;", "&").removeprefix(ADMIN)
+        assert found(desk.get(path).text) == pages[-2]
+
+
 def test_pages_of_days_follow_each_other(host: Host, desk: Desk) -> None:
     ids = [add(host, verified_at=BEGIN + timedelta(minutes=9 * number))[0] for number in range(60)]
     path: str | None = "/identities?since=2026-01-31&until=2026-02-28"
@@ -115,6 +190,7 @@ def test_pages_of_days_follow_each_other(host: Host, desk: Desk) -> None:
         ("since", "2026-02-30", "such as 2026-01-31"),
         ("until", "2025-12-31", "before the first day"),
         ("standing", "nonsense", "choice"),
+        ("application", "nonsense", "choice"),
         ("order", "random", "choice"),
         ("user", "u" * 256, "longer than any user ID"),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from flask_idverify import clock, inbox, queries, texts
+from flask_idverify import clock, inbox, queries, service, texts
 from flask_idverify.models import AuditEntry, Identity, Verification
 from flask_idverify.states import Standing, Status
 from tests.hosts import Host
@@ -213,9 +213,85 @@ def test_refresh_asks_the_vendor_and_applies_the_answer(
     path = start(host, "one@example.com")
     with host.app.app_context():
         vendor.finish(row(host, path))
-    answer = desk.send(f"/verifications/{path}/refresh", f"/verifications/{path}")
+    answer = act(desk, path, "refresh")
     assert answer.status_code == 303
     assert (status(host, path), standing(host, path)) == (Status.approved, Standing.verified)
+
+
+def asked_by_hand(host: Host) -> list[tuple[str, str | None]]:
+    """Return who asked the vendor, and why."""
+    with host.app.app_context():
+        entries = host.db.session.query(AuditEntry).filter_by(action="verification.asked")
+        return [(entry.actor, entry.note) for entry in entries]
+
+
+@pytest.mark.parametrize("reason", [None, "   "])
+def test_without_a_reason_the_vendor_is_not_asked(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str, reason: str | None
+) -> None:
+    path = start(host, "one@example.com")
+    with host.app.app_context():
+        vendor.finish(row(host, path))
+    before = len(vendor.asked())
+    answer = act(desk, path, "refresh", reason)
+    assert answer.status_code == 422
+    assert field_error(answer, "reason") == "Please give a reason." or "a reason" in words(answer)
+    assert len(vendor.asked()) == before
+    assert (status(host, path), asked_by_hand(host)) == (Status.started, [])
+
+
+def test_who_asked_the_vendor_and_why_is_kept_once_also_when_the_answer_changes_nothing(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    path = start(host, "one@example.com")
+    before = len(vendor.asked())
+    assert act(desk, path, "refresh", "She called us.").status_code == 303
+    assert len(vendor.asked()) > before
+    assert status(host, path) is Status.started
+    assert asked_by_hand(host) == [(f"admin:{desk.id}", "She called us.")]
+    page = words(desk.get(f"/verifications/{path}"))
+    assert f"Vendor asked by hand Admin {desk.id}" in page
+    assert "She called us." in page
+
+
+def test_the_form_that_decides_also_asks_the_vendor(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    path = start(host, "one@example.com")
+    page = desk.get(f"/verifications/{path}")
+    (form,) = re.findall(r"<form.*?</form>", page.text, re.DOTALL)[-1:]
+    (action,) = re.findall(r'formaction="([^"]*/refresh)"', form)
+    assert 'name="reason"' in form
+    fields = {**desk.form(f"/verifications/{path}", f"/verifications/{path}/reject"), "reason": "x"}
+    assert desk.post(action.removeprefix(ADMIN), fields).status_code == 303
+    assert len(asked_by_hand(host)) == 1
+
+
+def test_in_the_queue_whoever_asks_the_vendor_stays_with_the_same_one(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str
+) -> None:
+    path = ended(host, vendor, "one@example.com", "face-unclear")
+    ended(host, vendor, "two@example.com", "face-unclear", id_number="U2")
+    form = desk.form(f"/reviews/{path}", f"/verifications/{path}/reject")
+    answer = desk.post(f"/verifications/{path}/refresh", {**form, "reason": "She called us."})
+    assert answer.headers["Location"] == f"{ADMIN}/reviews/{path}"
+
+
+@pytest.mark.parametrize("after", ["cancel", "erase"])
+def test_where_there_is_nothing_to_ask_nothing_is_noted(
+    host: Host, desk: Desk, vendor: Vendor, at_vendor: str, after: str
+) -> None:
+    path = start(host, "one@example.com")
+    if after == "cancel":
+        act(desk, path, "cancel")
+    else:
+        with host.app.app_context():
+            service.erase(row(host, path).identity, actor="admin:7", reason="Letter of 3 May.")
+    before = len(vendor.asked())
+    answer = act(desk, path, "refresh")
+    assert answer.status_code == 409
+    assert "There is nothing to ask the vendor" in words(answer)
+    assert (len(vendor.asked()), asked_by_hand(host)) == (before, [])
 
 
 @pytest.mark.parametrize("what", ["approve", "reject", "cancel"])
@@ -289,7 +365,7 @@ def test_a_wrong_secret_shows_the_vendors_refusal_and_the_way_to_mend_it(
 ) -> None:
     path = start(host, "one@example.com")
     desk.send(f"/providers/{at_vendor}", client_secret="not the secret")
-    answer = desk.send(f"/verifications/{path}/refresh", f"/verifications/{path}")
+    answer = act(desk, path, "refresh")
     page = words(answer)
     assert answer.status_code == 502
     assert "The vendor refuses our credentials" in page
@@ -308,11 +384,12 @@ def test_a_vendor_that_is_down_changes_nothing_and_is_told(
         transport = host.app.extensions["idverify"].vendors.transport
         object.__setattr__(transport, "backoff", 0.0)
     desk.send(f"/providers/{at_vendor}", endpoint="http://127.0.0.1:9", same_account="y")
-    answer = desk.send(f"/verifications/{path}/refresh", f"/verifications/{path}")
+    answer = act(desk, path, "refresh")
     assert answer.status_code == 503
     assert "The vendor cannot be reached" in words(answer)
     assert "Nothing is lost" in words(answer)
     assert status(host, path) is Status.started
+    assert asked_by_hand(host) == [(f"admin:{desk.id}", "I know her.")]
     later = words(desk.get(f"/verifications/{path}"))
     assert "The last call to the vendor failed" in later
 

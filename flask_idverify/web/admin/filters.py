@@ -147,7 +147,7 @@ class FilterForm(ListForm):
         form.settle(
             status=((str(status), texts.status_label(status)) for status in Status),
             provider=((row.id, row.name) for row in queries.provider_rows()),
-            application=((row.id, application_label(row)) for row in queries.application_rows()),
+            application=application_choices(),
             reason=sorted(reasons, key=lambda pair: pair[1]),
             kind=(("real", _("Users")), ("test", _("Tests"))),
         )
@@ -167,6 +167,11 @@ class FilterForm(ListForm):
             since=self.begin,
             until=self.end,
         )
+
+
+def application_choices() -> list[tuple[str, str]]:
+    """Return what a select offers that filters by application."""
+    return [(row.id, application_label(row)) for row in queries.application_rows()]
 
 
 def _midnight(day: date | None) -> datetime | None:

@@ -40,6 +40,7 @@ _FACTS: Mapping[str, LazyText] = {
     "related": _("Verifications of others with the same face"),
     "related_unknown": _("Records with the same face, not known here"),
     "replayed": _("Callbacks"),
+    "retried": _("How many"),
     "risk": _("Risk score"),
     "rule": _("Decided by"),
     "same_account": _("The same account at the vendor"),

@@ -14,7 +14,7 @@ from ...i18n import lazy_gettext
 from ...states import Standing
 from . import wording
 from .blueprint import blueprint, page
-from .filters import DayField, ListForm, asked_place
+from .filters import DayField, ListForm, application_choices, asked_place
 
 #: Lazy texts, which the stubs of WTForms do not know.
 _: Any = lazy_gettext
@@ -24,6 +24,7 @@ class PeopleForm(ListForm):
     """Which users a list shows."""
 
     standing = SelectField(_("Standing"))
+    application = SelectField(_("Application"))
     since = DayField(_("Verified from (UTC)"))
     until = DayField(_("Verified to, inclusive (UTC)"))
 
@@ -31,7 +32,10 @@ class PeopleForm(ListForm):
     def of(cls, values: Mapping[str, str]) -> PeopleForm:
         """Return the form as the *values* of an address fill it."""
         form = cls(formdata=values)
-        form.settle(standing=((str(each), wording.standing(each)[0]) for each in Standing))
+        form.settle(
+            standing=((str(each), wording.standing(each)[0]) for each in Standing),
+            application=application_choices(),
+        )
         return form
 
     def filters(self) -> queries.PeopleFilters:
@@ -39,6 +43,7 @@ class PeopleForm(ListForm):
         return queries.PeopleFilters(
             standing=Standing(self.standing.data) if self.standing.data else None,
             user_id=self.user.data or None,
+            application_id=self.application.data or None,
             since=self.begin,
             until=self.end,
         )

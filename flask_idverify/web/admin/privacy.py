@@ -35,7 +35,7 @@ def owed() -> ResponseReturnValue:
 @blueprint.post("/owed/deletions")
 def retry_deletions() -> ResponseReturnValue:
     """Try every deletion again that a vendor has not made."""
-    count = service.owe_all_again(VENDOR_ERASURE)
+    count = service.owe_all_again(VENDOR_ERASURE, actor=actor())
     if count:
         dispatch.nudge()
         done(
@@ -53,7 +53,7 @@ def retry_deletions() -> ResponseReturnValue:
 @blueprint.post("/owed/signals")
 def retry_signals() -> ResponseReturnValue:
     """Call the app's receivers again that have raised, also of signals that were given up."""
-    count = service.owe_all_again(SIGNAL)
+    count = service.owe_all_again(SIGNAL, actor=actor())
     if count:
         dispatch.nudge()
         done(
@@ -99,7 +99,7 @@ def erase_identity(identity_id: str) -> ResponseReturnValue:
 def settle_identity(identity_id: str) -> ResponseReturnValue:
     """Try now what is owed at vendors, also what was given up."""
     subject = queries.identity(identity_id).identity.subject
-    service.owe_again(subject)
+    service.owe_again(subject, actor=actor())
     outbox.drain_owed(subject)
     left = len(service.owed_of(subject))
     if left:

@@ -75,14 +75,21 @@ def verification(verification_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/verifications/<verification_id>/refresh")
 def refresh_verification(verification_id: str) -> ResponseReturnValue:
-    """Ask the vendor now."""
+    """Ask the vendor now: with a reason, except about a test, which is no user's case."""
+    asked = _("The vendor was asked.")
     row = queries.verification(verification_id).verification
+    if not row.is_test:
+        return _act(
+            verification_id,
+            lambda row, reason: service.ask(row, admin=admin_id(), reason=reason),
+            asked,
+            stays=True,
+        )
     try:
         service.refresh(row)
     except VendorError as error:
         return _refused(verification_id, error)
-    done(_("The vendor was asked."))
-    return _back(verification_id)
+    return _done(row, asked)
 
 
 @blueprint.post("/verifications/<verification_id>/approve")
@@ -120,7 +127,11 @@ def _seen() -> Status | None:
 
 
 def _act(
-    verification_id: str, action: Callable[[Verification, str], Any], message: str
+    verification_id: str,
+    action: Callable[[Verification, str], Any],
+    message: str,
+    *,
+    stays: bool = False,
 ) -> ResponseReturnValue:
     form = ReasonForm()
     if not form.validate():
@@ -130,7 +141,7 @@ def _act(
         action(row, form.reason.data or "")
     except (ReasonMissing, TransitionRefused, VendorError) as error:
         return _refused(verification_id, error, form=form)
-    return _on(row, message) if _in_queue() else _done(row, message)
+    return _on(row, message) if _in_queue() and not stays else _done(row, message)
 
 
 def _done(row: Verification, message: str) -> ResponseReturnValue:
