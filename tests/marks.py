@@ -69,5 +69,6 @@ class Said(HTMLParser):
 
 def bare(page: str) -> set[str]:
     """Return the pieces of a page that hold letters beside what is marked."""
-    found = (MARKED.sub(" ", piece) for piece in Said(page).pieces)
+    # A place where a long word may break is inside it.
+    found = (MARKED.sub(" ", piece) for piece in Said(page.replace("<wbr>", "")).pieces)
     return {" ".join(rest.split()) for rest in found if re.search(r"[^\W\d_]", rest)}
