@@ -39,6 +39,7 @@ def change(provider: Provider, **changes: Any) -> Provider:
         "endpoint": provider.endpoint,
         "options": provider.options,
         "enabled": provider.enabled,
+        "calls_per_day": provider.calls_per_day,
         "actor": "admin:7",
     }
     return providers.change_provider(provider, **{**values, **changes})
