@@ -107,21 +107,32 @@ class World:
 
     def wait(self, verification_id: str, wanted: str) -> None:
         """Wait until the worker has brought the verification there."""
+
+        def status() -> str:
+            return str(db.session.get_one(Verification, verification_id).status)
+
         db, *_ = self.app.extensions["kill_test"]
+        self._see(status, wanted)
+
+    def wait_for_nothing_owed(self) -> None:
+        """Wait until no callback is owed: a commit after the one of the verdict."""
+
+        def owed() -> int:
+            rows = select(CallbackRow).where(CallbackRow.processed_at.is_(None))
+            return len(db.session.scalars(rows).all())
+
+        db, *_ = self.app.extensions["kill_test"]
+        self._see(owed, 0)
+
+    def _see(self, look: Callable[[], object], wanted: object) -> None:
         deadline = time.monotonic() + PATIENCE
         while True:
             with self.app.app_context():
-                status = db.session.get_one(Verification, verification_id).status
-            if status == wanted:
+                found = look()
+            if found == wanted:
                 return
-            assert time.monotonic() < deadline, f"still {status}\n{self.worker.tail()}"
+            assert time.monotonic() < deadline, f"still {found}\n{self.worker.tail()}"
             time.sleep(0.1)
-
-    def owed(self) -> int:
-        db, *_ = self.app.extensions["kill_test"]
-        with self.app.app_context():
-            owed = select(CallbackRow).where(CallbackRow.processed_at.is_(None))
-            return len(db.session.scalars(owed).all())
 
     def _close(self) -> None:
         db, idverify, _ = self.app.extensions["kill_test"]
@@ -144,7 +155,7 @@ def test_callback_is_processed_by_a_celery_worker(build: Build) -> None:
     world = build("celery")
     verification_id = world.told()
     world.wait(verification_id, "approved")
-    assert world.owed() == 0
+    world.wait_for_nothing_owed()
 
 
 def test_beat_finds_what_nobody_was_told_of(build: Build) -> None:
