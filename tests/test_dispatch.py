@@ -67,7 +67,7 @@ def hands() -> list[threading.Thread]:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "nothing happened"
         time.sleep(0.02)

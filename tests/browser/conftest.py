@@ -33,7 +33,7 @@ FLAGS = [
     "--disable-sync",
 ]
 #: Milliseconds; much longer than anything here takes on a busy machine.
-PATIENCE = 20_000
+PATIENCE = 60_000
 SCREENSHOTS = Path(os.environ.get("IDVERIFY_SCREENSHOTS") or Path(__file__).parent / "screenshots")
 
 
@@ -41,7 +41,7 @@ SCREENSHOTS = Path(os.environ.get("IDVERIFY_SCREENSHOTS") or Path(__file__).pare
 def browser() -> Iterator[Browser]:
     """Chromium; without it everything here is skipped, loudly."""
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ImportError:
         pytest.skip("NO PLAYWRIGHT: no page was seen in a browser; pip install -e '.[test]'")
     if not Path(CHROMIUM).exists():
@@ -49,6 +49,7 @@ def browser() -> Iterator[Browser]:
             f"NO CHROMIUM at {CHROMIUM}: no page was seen in a browser; "
             "install Debian's chromium, or name another in IDVERIFY_CHROMIUM"
         )
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield launched

@@ -46,7 +46,7 @@ class Journey:
         from playwright.sync_api import expect
 
         # Not wait_for_url: of two pages on their way, the one that gives way is no failure.
-        expect(self.page).to_have_url(VENDOR_PAGE, timeout=30_000)
+        expect(self.page).to_have_url(VENDOR_PAGE)
         self.page.wait_for_load_state()
 
     def hand_in(self, scenario: str = "approve", **paper: str) -> None:

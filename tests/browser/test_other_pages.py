@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 #: Milliseconds.
-PATIENCE = 20_000
+PATIENCE = 60_000
 
 
 def _typed(button: str, **values: str) -> Callable[[Page], None]:

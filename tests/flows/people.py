@@ -14,7 +14,7 @@ CLAIM = {
     "real_name": "Lena Marie Gruber",
     "country": "AUT",
 }
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 
 class Person:
