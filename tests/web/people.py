@@ -21,7 +21,7 @@ from flask_idverify.models import Application, Identity, Link, Verification
 from flask_idverify.policy import Policy
 from flask_idverify.service.resuming import active_key
 from flask_idverify.states import Reason, Status
-from tests.hosts import Host, consent, lena
+from tests.hosts import Host, consent, lena, make_host
 
 ENDPOINT = "https://lon.netverify.com"
 VENDOR_PAGE = "https://exampleco.netverify.com/web/v4/app?authorizationToken=demo.jwt.value"
@@ -36,6 +36,17 @@ TYPED = {
     "location_state": "",
     "consent": "y",
 }
+
+
+def speaking(locale: str, **config: Any) -> Host:
+    """Make a host that chose a language."""
+    from flask_babel import Babel  # not above: one test does without
+
+    host = make_host(**config)
+    Babel(host.app, locale_selector=lambda: locale)
+    with host.app.app_context():
+        host.add_provider(ENDPOINT)
+    return host
 
 
 class Person:

@@ -7,21 +7,11 @@ from typing import Any
 
 from babel.messages.catalog import Catalog
 from flask import render_template
-from flask_babel import Babel
 from jinja2 import ChoiceLoader, DictLoader
 
 from tests import catalogues
-from tests.hosts import Host, make_host
-from tests.web.people import ENDPOINT, Person
-
-
-def speaking(locale: str, **config: Any) -> Host:
-    """Make a host that chose a language."""
-    host = make_host(**config)
-    Babel(host.app, locale_selector=lambda: locale)
-    with host.app.app_context():
-        host.add_provider(ENDPOINT)
-    return host
+from tests.hosts import Host
+from tests.web.people import Person, speaking
 
 
 def write(folder: Path, domain: str, texts: dict[Any, Any]) -> None:

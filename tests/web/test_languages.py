@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import date, datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 from babel import Locale
@@ -22,24 +20,9 @@ from flask_idverify.queries import CappedCount
 from flask_idverify.states import Status
 from tests import catalogues
 from tests.hosts import Host, make_host
-from tests.web.people import ENDPOINT, TYPED, Person, vendor
+from tests.web.people import TYPED, Person, speaking, vendor
 
 MOMENT = datetime(2031, 5, 4, 21, 7, 9, tzinfo=timezone.utc)
-In = Callable[..., Host]
-
-
-@pytest.fixture
-def speaking() -> In:
-    """Return a function that makes a host which chose a language."""
-
-    def make(locale: str, **config: Any) -> Host:
-        host = make_host(**config)
-        Babel(host.app, locale_selector=lambda: locale)
-        with host.app.app_context():
-            host.add_provider(ENDPOINT)
-        return host
-
-    return make
 
 
 def write(folder: Path, locale: str, **said: str) -> None:
@@ -71,9 +54,7 @@ def write(folder: Path, locale: str, **said: str) -> None:
         ("zh_TW", "Passport", "en"),
     ],
 )
-def test_a_language_is_found_by_each_of_its_names(
-    speaking: In, chosen: str, passport: str, lang: str
-) -> None:
+def test_a_language_is_found_by_each_of_its_names(chosen: str, passport: str, lang: str) -> None:
     chosen_locale = str(Locale.parse(chosen, sep="-" if "-" in chosen else "_"))
     page = Person(speaking(chosen_locale)).browser.get("/identity/").text
     assert f'<html lang="{lang}" dir="ltr">' in page
@@ -105,7 +86,7 @@ def test_the_vendors_page_is_asked_for_in_the_users_language(
 
 @pytest.mark.parametrize(("locale", "told"), [("zh_CN", "zh-CN"), ("es", "es"), ("ar", "ar")])
 def test_a_start_tells_the_vendor_the_language_also_where_our_texts_are_english(
-    speaking: In, locale: str, told: str
+    locale: str, told: str
 ) -> None:
     host = speaking(locale)
     with vendor() as mocked:
@@ -123,7 +104,7 @@ def test_without_flask_babel_everything_works_in_english() -> None:
     code = """
 import sys
 sys.modules["flask_babel"] = sys.modules["babel"] = sys.modules["pytz"] = None
-from tests.hosts import make_host
+from tests.hosts import Host, make_host
 from tests.web.people import ENDPOINT, Person
 from flask_idverify import texts, clock
 host = make_host()
@@ -156,7 +137,7 @@ def test_nobodys_language_is_asked_for_outside_of_a_request() -> None:
         assert texts.moment(MOMENT) == "2031-05-04 21:07 UTC"
 
 
-def test_a_host_says_single_texts_in_its_own_words(speaking: In, tmp_path: Path) -> None:
+def test_a_host_says_single_texts_in_its_own_words(tmp_path: Path) -> None:
     write(tmp_path, "de", Passport="Pass", Expired="Zu spät")
     write(tmp_path, "en", Passport="Travel document")
     mine = {"BABEL_TRANSLATION_DIRECTORIES": str(tmp_path)}
@@ -169,7 +150,7 @@ def test_a_host_says_single_texts_in_its_own_words(speaking: In, tmp_path: Path)
         assert texts.id_type("id_card") == "Identity card"
 
 
-def test_a_hosts_few_words_leave_our_plurals_alone(speaking: In, tmp_path: Path) -> None:
+def test_a_hosts_few_words_leave_our_plurals_alone(tmp_path: Path) -> None:
     write(tmp_path, "zh_Hans_CN", Passport="旅行证件")
     host = speaking("zh_CN", BABEL_TRANSLATION_DIRECTORIES=str(tmp_path))
     with host.app.test_request_context("/"):
@@ -179,7 +160,7 @@ def test_a_hosts_few_words_leave_our_plurals_alone(speaking: In, tmp_path: Path)
             assert told == f"{number} 分钟"
 
 
-def test_a_host_brings_a_language_of_its_own(speaking: In, tmp_path: Path) -> None:
+def test_a_host_brings_a_language_of_its_own(tmp_path: Path) -> None:
     write(tmp_path, "he", Passport="דרכון")
     host = speaking("he_IL", BABEL_TRANSLATION_DIRECTORIES=f"{tmp_path};translations")
     page = Person(host).browser.get("/identity/").text
@@ -187,7 +168,7 @@ def test_a_host_brings_a_language_of_its_own(speaking: In, tmp_path: Path) -> No
     assert ">דרכון</option>" in page
 
 
-def test_the_hosts_own_words_are_neither_read_nor_changed(speaking: In, tmp_path: Path) -> None:
+def test_the_hosts_own_words_are_neither_read_nor_changed(tmp_path: Path) -> None:
     made = Catalog(locale="de")
     made.add("Passport", "Kundenkarte")
     catalogues.write(tmp_path, "messages", made)
@@ -202,7 +183,7 @@ def test_the_hosts_own_words_are_neither_read_nor_changed(speaking: In, tmp_path
     [(None, "05-04"), ("en", "5/4"), ("de", "4.5."), ("es", "4/5"), ("zh_CN", "5/4")],
 )
 def test_days_below_a_chart_are_written_as_the_language_does(
-    speaking: In, locale: str | None, short: str
+    locale: str | None, short: str
 ) -> None:
     host = speaking(locale) if locale else make_host()
     with host.app.test_request_context("/"):
@@ -222,7 +203,6 @@ def test_days_below_a_chart_are_written_as_the_language_does(
     ],
 )
 def test_times_and_numbers_are_written_as_the_language_does(
-    speaking: In,
     locale: str | None,
     moment: str,
     second: str,
@@ -243,14 +223,14 @@ def test_times_and_numbers_are_written_as_the_language_does(
         assert number in ngettext("%(num)s try", "%(num)s tries", 1234567)
 
 
-def test_the_machine_readable_time_is_the_same_in_each_language(speaking: In) -> None:
+def test_the_machine_readable_time_is_the_same_in_each_language() -> None:
     person = Person(speaking("de"))
     row_id = person.attempt(Status.canceled, finished_at=MOMENT)
     page = person.browser.get(f"/identity/verifications/{row_id}").text
     assert '<time datetime="2031-05-04T21:07:09+00:00">04.05.2031, 21:07 UTC</time>' in page
 
 
-def test_the_last_day_is_said_in_the_language_and_told_to_machines(speaking: In) -> None:
+def test_the_last_day_is_said_in_the_language_and_told_to_machines() -> None:
     host = speaking("de")
     with host.app.test_request_context("/"):
         source = (
@@ -263,9 +243,7 @@ def test_the_last_day_is_said_in_the_language_and_told_to_machines(speaking: In)
 
 
 @pytest.mark.parametrize(("locale", "austria"), [("de", "Österreich"), ("zh_CN", "奥地利")])
-def test_countries_have_their_names_in_the_language(
-    speaking: In, locale: str, austria: str
-) -> None:
+def test_countries_have_their_names_in_the_language(locale: str, austria: str) -> None:
     with speaking(locale).app.test_request_context("/"):
         assert texts.country("AUT") == austria
         known = dict(countries.choices(i18n.language()))
@@ -273,7 +251,7 @@ def test_countries_have_their_names_in_the_language(
         assert known["AUT"] == austria
 
 
-def test_errors_of_fields_come_in_the_language_also_those_of_wtforms(speaking: In) -> None:
+def test_errors_of_fields_come_in_the_language_also_those_of_wtforms() -> None:
     person = Person(speaking("de"))
     page = person.post(**{**TYPED, "real_name": "", "id_type": "visa"}).text
     assert "Bitte geben Sie Ihren Namen ein." in page
@@ -281,16 +259,14 @@ def test_errors_of_fields_come_in_the_language_also_those_of_wtforms(speaking: I
     assert "Bitte korrigieren Sie" in page
 
 
-def test_the_error_summary_names_a_question_without_its_marks(speaking: In) -> None:
+def test_the_error_summary_names_a_question_without_its_marks() -> None:
     person = Person(speaking("es"))
     page = person.post(**{**TYPED, "location_country": ""}).text
     summary = page.partition('id="idv-error-summary"')[2].partition("</ul>")[0]
     assert "<li>Dónde se encuentra ahora: <a" in summary
 
 
-def test_a_translation_is_escaped_and_what_is_put_into_it_is_not_twice(
-    speaking: In, tmp_path: Path
-) -> None:
+def test_a_translation_is_escaped_and_what_is_put_into_it_is_not_twice(tmp_path: Path) -> None:
     text = "The link works for you alone, until %(time)s. You come back here when you are done."
     write(tmp_path, "de", **{text: "<b>bis</b> %(time)s"})
     person = Person(speaking("de", BABEL_TRANSLATION_DIRECTORIES=str(tmp_path)))
@@ -299,7 +275,7 @@ def test_a_translation_is_escaped_and_what_is_put_into_it_is_not_twice(
     assert "&lt;b&gt;bis&lt;/b&gt; <time datetime=" in page
 
 
-def test_an_error_is_english_for_logs_and_translated_for_readers(speaking: In) -> None:
+def test_an_error_is_english_for_logs_and_translated_for_readers() -> None:
     error = errors.VendorRefused(
         phrase("The vendor answered HTTP %(status)s: %(hint)s", status=401, hint=phrase("any"))
     )
@@ -318,7 +294,7 @@ def test_an_error_is_english_for_logs_and_translated_for_readers(speaking: In) -
         assert translated("the vendor's own words") == "the vendor's own words"
 
 
-def test_what_was_stored_in_english_says_so_where_it_stays_english(speaking: In) -> None:
+def test_what_was_stored_in_english_says_so_where_it_stays_english() -> None:
     known, own = "This vendor hands out no pictures.", "HTTP 500 <busy>"
     with speaking("de").app.test_request_context("/"):
         assert texts.stored(known) == translated(known)
@@ -327,7 +303,7 @@ def test_what_was_stored_in_english_says_so_where_it_stays_english(speaking: In)
         assert (texts.stored(known), texts.stored(own)) == (known, own)
 
 
-def test_a_forced_language_holds_for_our_texts(speaking: In) -> None:
+def test_a_forced_language_holds_for_our_texts() -> None:
     with speaking("de").app.test_request_context("/"):
         with force_locale("es"):
             assert texts.id_type("passport") == "Pasaporte"

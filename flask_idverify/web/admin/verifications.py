@@ -146,7 +146,8 @@ def _act(
 
 def _done(row: Verification, message: str) -> ResponseReturnValue:
     done(message)
-    return _back(row.id)
+    where = ".review" if _in_queue() else ".verification"
+    return go(where, verification_id=row.id)
 
 
 def _on(row: Verification, message: str) -> ResponseReturnValue:
@@ -163,11 +164,6 @@ def _refused(verification_id: str, error: IDVerifyError, **values: Any) -> Respo
         problem = overtaken(queries.verification(verification_id).verification)
     values["at_vendor"] = isinstance(error, VendorError)
     return _detail_page(verification_id, error.http_status, problem=problem, **values)
-
-
-def _back(verification_id: str) -> ResponseReturnValue:
-    where = ".review" if _in_queue() else ".verification"
-    return go(where, verification_id=verification_id)
 
 
 def _in_queue() -> bool:
